@@ -1,0 +1,69 @@
+"""Session fixtures that are set up once for all pytest-xdist workers, typed by their annotation, cleaned up once.
+
+The names are imported when they are first used: pytest imports this package in every run, to load the plugin.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pytest_shared_session_scope._decorator import shared_json_scope_fixture, shared_session_scope_fixture
+    from pytest_shared_session_scope.errors import (
+        AnnotationError,
+        CodecError,
+        DefinitionError,
+        ProtocolError,
+        SetupFailedError,
+        SharedFixtureError,
+        StoreError,
+        WaitTimeoutError,
+    )
+    from pytest_shared_session_scope.store import FileStore, JsonStore, LocalFileStoreMixin, PickleStore
+    from pytest_shared_session_scope.types import (
+        CleanupToken,
+        SetupToken,
+        SharedGenerator,
+        SharedLock,
+        Store,
+        StoreValueNotExists,
+    )
+
+__all__ = [
+    "AnnotationError",
+    "CleanupToken",
+    "CodecError",
+    "DefinitionError",
+    "FileStore",
+    "JsonStore",
+    "LocalFileStoreMixin",
+    "PickleStore",
+    "ProtocolError",
+    "SetupFailedError",
+    "SetupToken",
+    "SharedFixtureError",
+    "SharedGenerator",
+    "SharedLock",
+    "Store",
+    "StoreError",
+    "StoreValueNotExists",
+    "WaitTimeoutError",
+    "shared_json_scope_fixture",
+    "shared_session_scope_fixture",
+]
+
+_HOMES: Final = ("types", "_decorator", "store", "errors")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for home in _HOMES:
+            module = importlib.import_module(f"{__name__}.{home}")
+            if hasattr(module, name):
+                return globals().setdefault(name, getattr(module, name))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

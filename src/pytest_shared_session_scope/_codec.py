@@ -1,0 +1,238 @@
+"""Turns the value of a shared fixture into what a store holds, and back. With `_schemas` all that imports pydantic."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import gc
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal, Protocol
+
+from pydantic import ConfigDict, TypeAdapter
+
+from pytest_shared_session_scope import _guard, _refusals, _words
+from pytest_shared_session_scope._refusals import Explainer
+from pytest_shared_session_scope._schemas import widened
+from pytest_shared_session_scope.errors import AnnotationError, CodecError
+
+Holds = Literal["text", "json", "objects"]
+
+# Against what pydantic's defaults lose: bytes that are no UTF-8, NaN and infinity. An error does not print what it
+# was given: it may be a password.
+CONFIG: Final = ConfigDict(
+    ser_json_bytes="base64",
+    val_json_bytes="base64",
+    ser_json_inf_nan="constants",
+    allow_inf_nan=True,
+    hide_input_in_errors=True,
+)
+
+
+class Codec(Protocol):
+    """How a value goes into a store and comes out of it."""
+
+    def dump(self, value: object) -> tuple[Any, object]:
+        """Return what the store is to hold, and the copy that every worker is handed. Raises `CodecError`."""
+        ...
+
+    def load(self, data: Any) -> object:
+        """Return the value from what the store held. Raises `CodecError`."""
+        ...
+
+
+def typed_codec(value_type: object, fixture: str) -> Codec:
+    """Return the codec for the type that a fixture is annotated with; it writes text.
+
+    Raises `AnnotationError` where pydantic can build no adapter for the type.
+    """
+    return _TypedCodec(value_type, fixture, Explainer(value_type))
+
+
+def untyped_codec(fixture: str) -> Codec:
+    """Return the codec of a fixture without an annotation: plain JSON values, written as text."""
+    return _TypedCodec(Any, fixture, Explainer(Any, is_annotated=False))
+
+
+def custom_codec(
+    serialize: Callable[[Any], Any], deserialize: Callable[[Any], Any], fixture: str, holds: Holds
+) -> Codec:
+    """Return the codec made of a user's two functions; nothing is asked of them but not to raise."""
+    return _CustomCodec(serialize, deserialize, fixture, holds)
+
+
+def object_codec() -> Codec:
+    """Return the codec of a store that keeps objects as they are."""
+    return _ObjectCodec()
+
+
+class _Way:
+    """One way to write values of a type; the JSON around the value tells it from the other way."""
+
+    def __init__(self, wrapped: Any, place: Literal[0, "wide"]) -> None:
+        self.place = place
+        self.adapter: TypeAdapter[Any] = TypeAdapter(wrapped, config=CONFIG)
+        if not self.adapter.pydantic_complete:
+            self.adapter.rebuild(raise_errors=True)
+
+    def dump(self, value: object) -> str:
+        wrapped = (value,) if self.place == 0 else {self.place: value}
+        return self.adapter.dump_json(wrapped, round_trip=True, by_alias=False, warnings=False).decode()
+
+    def load(self, data: str | bytes) -> object:
+        with paused_collector():
+            return self.adapter.validate_json(data, by_alias=False, by_name=True)[self.place]
+
+
+class _TypedCodec:
+    """Writes a value the way pydantic does; what is lost on it takes the wide way, as its widened type.
+
+    The guard judges both. Two ways because what pydantic carries by itself shall cost what pydantic costs.
+    """
+
+    def __init__(self, value_type: object, fixture: str, explainer: Explainer) -> None:
+        self.value_type, self.fixture, self.explainer = value_type, fixture, explainer
+        self.plain: _Way | None = None
+        try:
+            self.plain = _Way(tuple[value_type], 0)  # type: ignore[valid-type]
+        except Exception as exc:
+            if self.wide is None:
+                raise AnnotationError(fixture, _refusals.no_adapter(value_type, exc)) from exc
+
+    @functools.cached_property
+    def wide(self) -> _Way | None:
+        """The wide way, built when first needed; `None` where pydantic has no adapter for it."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return _Way(dict[str, widened(self.value_type)], "wide")  # type: ignore[misc]
+        except Exception:  # noqa: BLE001 - what a type cannot be widened to leaves the plain way as it is
+            return None
+
+    def dump(self, value: object) -> tuple[str, object]:
+        witness = self._witness(value)
+        failures: list[Exception] = []
+        difference = None
+        for way in (self.plain, self.wide):
+            if way is None:
+                continue
+            try:
+                data = way.dump(value)
+                loaded = way.load(data)
+            except Exception as exc:
+                failures.append(exc)
+                continue
+            difference = _guard.difference(witness, loaded)
+            if difference is None:
+                return data, loaded
+        raise self._refusal(value, difference, failures)
+
+    def load(self, data: Any) -> object:
+        way = self.wide if data[:1] in ("{", b"{") else self.plain
+        try:
+            if way is None:
+                raise ValueError("it was written another way than its type allows")
+            return way.load(data)
+        except Exception as exc:
+            raise CodecError(self.fixture, _refusals.unloadable(exc)) from exc
+
+    def _witness(self, value: object) -> object:
+        """Return what the copy is to be compared with: a serializer of the user's own might change the value."""
+        if self.plain is None or not _has_user_serializer(self.plain.adapter.core_schema):
+            return value
+        try:
+            return copy.deepcopy(value)
+        except Exception:  # noqa: BLE001 - what cannot be copied is compared as it is after the dump
+            return value
+
+    def _refusal(self, value: object, difference: _guard.Difference | None, failures: list[Exception]) -> CodecError:
+        if difference is not None:
+            reason, path = self.explainer.difference(difference)
+            return CodecError(self.fixture, reason, path)
+        reason, path = self.explainer.failure(value, failures[0])
+        error = CodecError(self.fixture, reason, path)
+        # What a user's serializer or validator raises may quote a secret it was given.
+        error.__cause__ = None if _words.holds_secret(value) else failures[0]
+        error.__suppress_context__ = True
+        return error
+
+
+def _has_user_serializer(schema: Any) -> bool:
+    """Say whether dumping runs functions that are neither pydantic's nor ours."""
+    if isinstance(schema, list | tuple):
+        return any(map(_has_user_serializer, schema))
+    if not isinstance(schema, dict):
+        return False
+    function = schema["function"] if str(schema.get("type")).startswith("function-") else None
+    is_serializer = "return_schema" in schema or "when_used" in schema or "is_field_serializer" in schema
+    if is_serializer and function is not None and not str(getattr(function, "__module__", "")).startswith("pydantic"):
+        return True
+    return any(map(_has_user_serializer, schema.values()))
+
+
+@contextlib.contextmanager
+def paused_collector() -> Iterator[None]:
+    """Keep the garbage collector from walking a half-loaded value over and over: it doubles the time of a load."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+class _CustomCodec:
+    def __init__(
+        self, serialize: Callable[[Any], Any], deserialize: Callable[[Any], Any], fixture: str, holds: Holds
+    ) -> None:
+        self.serialize, self.deserialize, self.fixture, self.holds = serialize, deserialize, fixture, holds
+
+    def dump(self, value: object) -> tuple[Any, object]:
+        data = self._call("serialize", self.serialize, value)
+        if self.holds == "text" and not isinstance(data, str | bytes):
+            raise self._unfit(data, "text: return str or bytes")
+        # `deserialize` gets its own: it may take apart what it is given, and the store is yet to be written.
+        return data, self.load(self._through_json(data) if self.holds == "json" else data)
+
+    def load(self, data: Any) -> object:
+        return self._call("deserialize", self.deserialize, data)
+
+    def _call(self, role: str, function: Callable[[Any], Any], argument: Any) -> Any:
+        try:
+            return function(argument)
+        except Exception as exc:
+            raise CodecError(
+                self.fixture,
+                f"its {role} function, {_words.function_name(function)}, raised {type(exc).__name__}: {exc}; "
+                f"deserialize(serialize(value)) must give the value back",
+            ) from exc
+
+    def _through_json(self, data: Any) -> Any:
+        try:
+            again = json.loads(json.dumps(data))
+        except Exception as exc:
+            raise self._unfit(data, f"JSON values ({exc}): return what json.loads gives back") from exc
+        difference = _guard.difference(data, again)
+        if difference is not None:
+            lost = _words.change(difference)
+            raise self._unfit(data, f"JSON values, and {lost}: return what json.loads gives back")
+        return again
+
+    def _unfit(self, data: object, held: str) -> CodecError:
+        return CodecError(
+            self.fixture,
+            f"its serialize function, {_words.function_name(self.serialize)}, returned "
+            f"{_words.an(_words.class_name(data))}, but its store holds {held}, or use a store that holds objects: store=PickleStore()",
+        )
+
+
+class _ObjectCodec:
+    def dump(self, value: object) -> tuple[Any, object]:
+        return value, value
+
+    def load(self, data: Any) -> object:
+        return data

@@ -1,0 +1,332 @@
+"""Says what was lost of a value and what to do about it. Imports nothing that touches files or knows pytest."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import math
+import re
+import types
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+
+import typing_extensions
+
+from pytest_shared_session_scope import _guard, _schemas
+from pytest_shared_session_scope._guard import ABSENT, Difference, Step
+from pytest_shared_session_scope._words import Steps, class_name, is_secret, is_typed, named_after, shown, type_name
+
+OPT_OUT: Final = "pass serialize= and deserialize="
+BY_OBJECT: Final = f"{OPT_OUT}, or store=PickleStore()"
+
+
+# --- what the annotation says -----------------------------------------------------------------------------------------
+
+
+class _Unknown:
+    """Stands for the annotation of what has none that could be found."""
+
+
+UNKNOWN: Final = _Unknown()
+
+
+def unwrapped(tp: Any) -> Any:
+    """Return a type without `Annotated`, aliases and `NewType`s."""
+    while True:
+        if get_origin(tp) is Annotated:
+            tp = get_args(tp)[0]
+        elif isinstance(tp, _schemas.ALIASES):
+            tp = tp.__value__
+        elif isinstance(tp, typing.NewType):
+            tp = tp.__supertype__
+        else:
+            return tp
+
+
+def members_of(tp: Any) -> tuple[Any, ...]:
+    """Return a union's members, or the type itself."""
+    tp = unwrapped(tp)
+    return get_args(tp) if get_origin(tp) in (Union, types.UnionType) else (tp,)
+
+
+def _fitting(tp: Any, value: object) -> list[Any]:
+    return [member for member in members_of(tp) if type(value) in _schemas.classes_of(member)]
+
+
+def _inner(tp: Any, step: Step) -> Any:
+    """Return the annotation of what the step leads to."""
+    tp = unwrapped(next(iter(_fitting(tp, step.owner)), members_of(tp)[0]))
+    origin, arguments = get_origin(tp), get_args(tp)
+    if step.kind == "attribute":
+        return _hint(type(step.owner), step.name)
+    if typing_extensions.is_typeddict(origin or tp):
+        return _hint(origin or tp, step.name)
+    if not arguments:
+        return tp if tp in (Any, object, UNKNOWN) else Any
+    if origin is tuple and arguments[-1] is not ...:
+        return arguments[step.name] if isinstance(step.name, int) and step.name < len(arguments) else UNKNOWN
+    return arguments[-1] if step.kind == "key" and len(arguments) == 2 else arguments[0]
+
+
+def _hint(cls: Any, name: Any) -> Any:
+    fields = getattr(cls, "__pydantic_fields__", {})
+    if name in fields:
+        return fields[name].annotation
+    try:
+        return typing_extensions.get_type_hints(cls).get(name, UNKNOWN)
+    except NameError:
+        return UNKNOWN
+
+
+# --- what to do about it -----------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A difference, with what the annotation says of the place where it was found."""
+
+    difference: Difference
+    hints: tuple[Any, ...]
+    root: object
+    is_annotated: bool
+
+    @property
+    def before(self) -> Any:
+        return self.difference.before
+
+    @property
+    def after(self) -> Any:
+        return self.difference.after
+
+    @property
+    def steps(self) -> Steps:
+        return self.difference.steps
+
+    @property
+    def hint(self) -> Any:
+        return self.hints[-1]
+
+    @property
+    def model(self) -> type | None:
+        """The class of the innermost pydantic model around the place."""
+        owners = [type(step.owner) for step in self.steps if hasattr(type(step.owner), "model_config")]
+        return owners[-1] if owners else None
+
+
+def _cure_incomparable(case: Case) -> str | None:
+    is_lost = case.difference.found in ("incomparable", "too deep")
+    return BY_OBJECT if is_lost else None
+
+
+def _cure_excluded(case: Case) -> str | None:
+    for step in case.steps:
+        field = getattr(type(step.owner), "__pydantic_fields__", {}).get(step.name)
+        if field is not None and (field.exclude or getattr(field, "exclude_if", None)):
+            cls = class_name(step.owner)
+            return f"{cls}.{step.name} is kept out of every dump (exclude): take exclude away, or {OPT_OUT}"
+    return None
+
+
+def _cure_private(case: Case) -> str | None:
+    if not any(step.name == "__pydantic_private__" for step in case.steps):
+        return None
+    name = next(
+        (step.name for step in case.steps if str(step.name).startswith("_") and "pydantic" not in str(step.name)), "it"
+    )
+    return f"private attributes do not travel: make {name} a field, or {OPT_OUT}"
+
+
+def _cure_secret(case: Case) -> str | None:
+    if not (is_secret(case.before) or any(is_secret(step.owner) for step in case.steps)):
+        return None
+    return f"secrets are masked in a dump: annotate and share a plain str or bytes, or {OPT_OUT}"
+
+
+def _cure_iterator(case: Case) -> str | None:
+    if not hasattr(type(case.before), "__next__"):
+        return None
+    return "it can be gone through only once: share a list of what it gives"
+
+
+def _cure_surrogates(case: Case) -> str | None:
+    keys = list(case.before) if case.difference.found == "keys" else []
+    if not any(isinstance(key, str) and not key.isascii() and re.search("[\ud800-\udfff]", key) for key in keys):
+        return None
+    return f"JSON has no lone surrogates: use other keys, or {OPT_OUT}"
+
+
+def _cure_more_keys(case: Case) -> str | None:
+    tp = unwrapped(case.hint)
+    if case.difference.found != "keys" or not typing_extensions.is_typeddict(get_origin(tp) or tp):
+        return None
+    return f"{type_name(tp)} declares no such keys: declare them, or {OPT_OUT}"
+
+
+def _cure_unannotated(case: Case) -> str | None:
+    if case.is_annotated:
+        return None
+    if not is_typed(case.before):
+        return BY_OBJECT
+    return f"annotate the fixture -> {named_after(case.root)}"
+
+
+def _cure_vague(case: Case) -> str | None:
+    tp = unwrapped(case.hint)
+    if tp is UNKNOWN or not (tp in (Any, object) or isinstance(tp, typing.TypeVar) or tp in _BARE):
+        return None
+    if not is_typed(case.before):
+        return BY_OBJECT
+    where = "a value" if tp is object or tp is Any else f"a bare {type_name(tp)}"
+    return f"the annotation says nothing of {where} there: annotate {named_after(case.before)} instead"
+
+
+def _cure_union(case: Case) -> str | None:
+    places = [*(step.owner for step in case.steps), case.before]
+    for hint, part in zip(reversed(case.hints), reversed(places), strict=False):
+        members = members_of(hint)
+        rivals = [m for m in members if m not in (None, type(None))]
+        if len(rivals) > 1 and (part is case.before or len(_fitting(hint, part)) > 1):
+            if type(part) not in _schemas.classes_of(hint) and part is case.before:
+                continue
+            names = " and ".join(map(type_name, rivals))
+            return (
+                f"JSON cannot tell {names} apart: make it a tagged union (models told apart by a Literal), or {OPT_OUT}"
+            )
+    return None
+
+
+def _cure_numpy(case: Case) -> str | None:
+    cls = type(case.before)
+    if cls.__module__.partition(".")[0] != "numpy" or not hasattr(cls, "item") or not case.is_annotated:
+        return None
+    return f"make it a plain {class_name(case.before.item())} with .item(), or {OPT_OUT}"
+
+
+def _cure_subclass(case: Case) -> str | None:
+    sub = type(case.before)
+    bases = _schemas.classes_of(case.hint) if case.hint is not UNKNOWN else (type(case.after),)
+    base = next((base for base in bases if base in sub.__mro__[1:] and base is not object), None)
+    if base is None or sub in bases:
+        return None
+    names = type_name(sub), type_name(base)
+    if not is_typed(case.before):
+        return f"make it a plain {names[1]}, or {BY_OBJECT}"
+    return f"annotate {names[0]} instead of {names[1]}, or {names[0]} | {names[1]} where both occur"
+
+
+def _cure_zone(case: Case) -> str | None:
+    zone = getattr(case.before, "tzinfo", case.before)
+    if not isinstance(zone, datetime.tzinfo):
+        return None
+    if case.model is not None and _guard.zone_of(zone) is not None:
+        return f"inside {type_name(case.model)} only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}"
+    return f"of time zones only zoneinfo.ZoneInfo and datetime.timezone travel: use one of them, or {OPT_OUT}"
+
+
+def _cure_keys(case: Case) -> str | None:
+    arguments = get_args(unwrapped(case.hint))
+    strange = (
+        [key for key in case.before if type(key) not in _schemas.classes_of(arguments[0])]
+        if arguments and case.difference.found == "keys"
+        else []
+    )
+    if not strange:
+        return None
+    return f"{type_name(arguments[0])} is what the annotation says of keys, and {shown(strange[0])} is none: correct one of them"
+
+
+def _cure_setting(case: Case) -> str | None:
+    if case.model is None:
+        return None
+    return setting(case.before, case.model)
+
+
+def setting(value: Any, model: Any) -> str | None:
+    """Return the line that lets a model of its own carry the value."""
+    if isinstance(value, float) and not math.isfinite(value):
+        line = 'ConfigDict(ser_json_inf_nan="constants")'
+    elif isinstance(value, bytes):
+        line = 'ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")'
+    else:
+        return None
+    return f"give {type_name(model)} the line model_config = {line}"
+
+
+def _cure_undeclared(case: Case) -> str | None:
+    step = case.steps[-1] if case.steps else None
+    if step is None or step.kind != "attribute" or ABSENT not in (case.before, case.after):
+        return None
+    return f"{class_name(step.owner)} has no such field to carry it: declare {step.name} as a field, or {OPT_OUT}"
+
+
+def _cure_other_type(case: Case) -> str | None:
+    tp = unwrapped(case.hint)
+    if tp is UNKNOWN or type(case.before) in _schemas.classes_of(tp) or type(case.before) is type(case.after):
+        return None
+    return f"{type_name(tp)} is what the annotation says there: correct the value or the annotation"
+
+
+def _cure_own_code(case: Case) -> str | None:
+    for step in reversed(case.steps):
+        cls = type(step.owner)
+        decorators = getattr(cls, "__pydantic_decorators__", None)
+        runs = [f.name for f in dataclasses.fields(decorators) if getattr(decorators, f.name)] if decorators else []
+        runs = [name for name in runs if name != "computed_fields"] or ["__post_init__"] * hasattr(cls, "__post_init__")
+        if runs:
+            code = runs[0].removesuffix("s").replace("_", " ").strip()
+            return f"{type_name(cls)}'s own {code} changes it: it must give back unchanged what it gave before, or {OPT_OUT}"
+    return None
+
+
+_CURES: Final[tuple[Callable[[Case], str | None], ...]] = (
+    *(
+        _cure_iterator,
+        _cure_surrogates,
+        _cure_more_keys,
+        _cure_incomparable,
+        _cure_excluded,
+        _cure_private,
+        _cure_secret,
+        _cure_unannotated,
+        _cure_vague,
+    ),
+    *(
+        _cure_numpy,
+        _cure_subclass,
+        _cure_union,
+        _cure_keys,
+        _cure_undeclared,
+        _cure_zone,
+        _cure_setting,
+        _cure_other_type,
+        _cure_own_code,
+    ),
+)
+_CURES_OF_MISMATCH: Final = (_cure_excluded, _cure_secret, _cure_subclass, _cure_setting, _cure_other_type)
+_BARE: Final = (
+    *(list, dict, tuple, set, frozenset, collections.deque, typing.List, typing.Dict, typing.Tuple),  # noqa: UP006
+    *(collections.abc.Sequence, collections.abc.Mapping, collections.abc.Iterable, collections.abc.Collection),
+    *(typing.Sequence, typing.Mapping, typing.Iterable, typing.Collection, typing.Set),  # noqa: UP006
+)
+
+
+def case_of(difference: Difference, value_type: Any, *, is_annotated: bool = True) -> Case:
+    """Look up what the annotation says along the way to the difference."""
+    hints = [value_type]
+    for step in difference.steps:
+        hints.append(_inner(hints[-1], step))
+    root = difference.steps[0].owner if difference.steps else difference.before
+    return Case(difference, tuple(hints), root, is_annotated)
+
+
+def cure_of(case: Case) -> str:
+    """Return what to do about a difference."""
+    return next(filter(None, (cure(case) for cure in _CURES)), OPT_OUT)
+
+
+def cure_of_mismatch(case: Case) -> str:
+    """Return what to do about a value that pydantic does not load."""
+    cure = next(filter(None, (cure(case) for cure in _CURES_OF_MISMATCH)), None)
+    return cure or f"correct the value or the annotation, or {OPT_OUT}"

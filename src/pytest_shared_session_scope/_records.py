@@ -1,0 +1,94 @@
+"""What the engine writes to disk about a share; imports nothing of the package and touches no file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """How a setup ended that raised, as far as other processes can be told.
+
+    `outcome` is what the exception means to pytest: `error`, `fail`, `skip`, `xfail` or `exit`.
+    """
+
+    outcome: str
+    type_name: str
+    message: str
+    traceback: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ShareRecord:
+    """One setup of a share: who did it, when, in which test, and how it ended.
+
+    `started` is in seconds since the epoch, `seconds` how long the setup took. `generation` counts the setups of
+    the share from 1. `item` is the node id of the test that asked, `fixture_name` the name it asked for.
+    """
+
+    fixture: str
+    fixture_name: str
+    kind: str
+    generation: int
+    worker: str
+    pid: int
+    item: str
+    started: float
+    seconds: float = 0.0
+    cleaned_by: str | None = None
+    failure: Failure | None = None
+    format: int = FORMAT
+
+
+def encode(record: ShareRecord) -> str:
+    """Return the record as JSON text."""
+    return json.dumps(dataclasses.asdict(record))
+
+
+def parse(text: str) -> ShareRecord:
+    """Return the record that `encode` wrote.
+
+    Unknown keys are ignored, so that a newer release may add some. Raises `ValueError` for anything that is not a
+    whole record of this format: a guess could set a share up twice.
+    """
+    fields = _object(json.loads(text), "record")
+    if fields.get("format") != FORMAT:
+        raise ValueError(f"record format {fields.get('format')!r}, this release reads {FORMAT}")
+    if fields.get("failure") is not None:
+        fields["failure"] = _build(Failure, _object(fields["failure"], "failure"))
+    return _build(ShareRecord, fields)
+
+
+def _object(data: object, what: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError(f"{what} is no JSON object")
+    return data
+
+
+def _build(cls: type[Any], data: dict[str, Any]) -> Any:
+    known = {field.name: field for field in dataclasses.fields(cls)}
+    for name, field in known.items():
+        if name not in data:
+            if field.default is dataclasses.MISSING:
+                raise ValueError(f"{cls.__name__} without {name!r}")
+            continue
+        if not _fits(data[name], str(field.type)):
+            raise ValueError(f"{cls.__name__} with {name!r} = {data[name]!r}, which is no {field.type}")
+    return cls(**{name: value for name, value in data.items() if name in known})
+
+
+_CHECKS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "str | None": (str, type(None)),
+    "Failure | None": (Failure, type(None)),
+}
+
+
+def _fits(value: object, annotation: str) -> bool:
+    return isinstance(value, _CHECKS[annotation]) and not isinstance(value, bool)

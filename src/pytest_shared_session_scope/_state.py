@@ -1,0 +1,36 @@
+"""What the plugin knows of the run before any fixture is shared. Every pytest run imports it: it imports only pytest."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_shared_session_scope._progress import Progress
+    from pytest_shared_session_scope._shares import Shares
+
+
+@dataclasses.dataclass
+class RunState:
+    """This process's part in the run.
+
+    `directory` is the run's directory, None until somebody needs it in a run without a controller. `controller_pid` is
+    the process id of a controller that started this process, None where there is none. `is_each` says that every worker
+    runs every test (`--dist each`). `shares` and `progress` are there once a shared fixture is.
+    `last_item` is the test that ran last in this process.
+    """
+
+    worker: str
+    run: str
+    directory: Path | None = None
+    controller_pid: int | None = None
+    is_each: bool = False
+    shares: Shares | None = None
+    progress: Progress | None = None
+    last_item: pytest.Item | None = None
+
+
+STATE: Final = pytest.StashKey[RunState]()

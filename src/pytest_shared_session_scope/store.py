@@ -1,0 +1,139 @@
+"""The stores that come with the package. Files live in the run's own directory, which only its user can read.
+
+Imports neither pytest nor pydantic at run time, and filelock when the first lock is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zlib
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+from pytest_shared_session_scope import _run
+from pytest_shared_session_scope.errors import StoreError
+from pytest_shared_session_scope.types import StoreValueNotExists
+
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = ["FileStore", "Holds", "JsonStore", "LocalFileStoreMixin", "PickleStore"]
+
+# What a store takes: text (or bytes), any JSON value, or any object.
+Holds = Literal["text", "json", "objects"]
+
+_MAGIC: Final = b"shared-session-scope 1 "
+
+
+class LocalFileStoreMixin:
+    """For stores that keep each value in a local file: subclasses write `read` and `write` over `_get_path`."""
+
+    fixtures: ClassVar[list[str]] = ["tmp_path_factory"]
+
+    def _get_path(self, identifier: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """Return the path of the value's file, in a directory of the run that is there already."""
+        base = tmp_path_factory.getbasetemp()
+        # A worker's base directory lies inside the controller's; the run's directory is in the latter.
+        parent = base if (base / _run.NAME).is_dir() else base.parent
+        return parent / _run.NAME / "values" / identifier
+
+    def lock(self, identifier: str, fixture_values: dict[str, Any]) -> AbstractContextManager[Any]:
+        """Return a lock between the run's workers."""
+        path = self._get_path(identifier, fixture_values["tmp_path_factory"])
+        return _run.new_lock(path.with_name(f"{identifier}.lock"))
+
+    def delete(self, identifier: str, fixture_values: dict[str, Any]) -> None:
+        """Remove the value's file."""
+        self._get_path(identifier, fixture_values["tmp_path_factory"]).unlink(missing_ok=True)
+
+
+class FileStore(LocalFileStoreMixin):
+    """Keeps text or bytes in a file, with its length and a checksum (CRC-32), so that half a file is never a value."""
+
+    holds: ClassVar[Holds] = "text"
+
+    def read(self, identifier: str, fixture_values: dict[str, Any]) -> Any:
+        """Return the text or bytes that were written.
+
+        Raises `StoreValueNotExists` where nothing was, `StoreError` for a file that is not what was written.
+        """
+        path = self._get_path(identifier, fixture_values["tmp_path_factory"])
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise StoreValueNotExists(identifier) from None
+        try:
+            return _unframe(content)
+        except ValueError as error:
+            raise StoreError(identifier, f"the file {path} is not what was stored: {error}") from error
+
+    def write(self, identifier: str, data: Any, fixture_values: dict[str, Any]) -> None:
+        """Write text or bytes, whole or not at all."""
+        path = self._get_path(identifier, fixture_values["tmp_path_factory"])
+        header, payload = _frame(data)
+        _write_private(path, header, payload)
+
+
+class JsonStore(FileStore):
+    """Keeps what the built-in `json` module can carry, in a file."""
+
+    holds: ClassVar[Holds] = "json"
+
+    def read(self, identifier: str, fixture_values: dict[str, Any]) -> Any:
+        """Return the JSON value that was written; see `FileStore.read`."""
+        return json.loads(super().read(identifier, fixture_values))
+
+    def write(self, identifier: str, data: Any, fixture_values: dict[str, Any]) -> None:
+        """Write a JSON value, whole or not at all."""
+        super().write(identifier, json.dumps(data), fixture_values)
+
+
+class PickleStore(FileStore):
+    """Keeps any object that the built-in `pickle` module can carry, in a file.
+
+    Loading a pickle can run code, so it is trusted as far as the run's directory is: only its user can write there.
+    """
+
+    holds: ClassVar[Holds] = "objects"
+
+    def read(self, identifier: str, fixture_values: dict[str, Any]) -> Any:
+        """Return a copy of the object that was written; see `FileStore.read`."""
+        return pickle.loads(super().read(identifier, fixture_values))  # noqa: S301 - see the class
+
+    def write(self, identifier: str, data: Any, fixture_values: dict[str, Any]) -> None:
+        """Write an object, whole or not at all."""
+        super().write(identifier, pickle.dumps(data, pickle.HIGHEST_PROTOCOL), fixture_values)
+
+
+def _frame(data: object) -> tuple[bytes, bytes]:
+    """Return the header and the bytes to store. Raises `TypeError` for what is neither text nor bytes."""
+    if isinstance(data, str):
+        kind, payload = b"text", data.encode("utf-8", "surrogatepass")
+    elif isinstance(data, bytes):
+        kind, payload = b"bytes", data
+    else:
+        raise TypeError(f"the store holds text or bytes, not {type(data).__name__}")
+    return _MAGIC + b"%s %d %08x\n" % (kind, len(payload), zlib.crc32(payload)), payload
+
+
+def _unframe(content: bytes) -> str | bytes:
+    header, newline, payload = content.partition(b"\n")
+    if not newline or not header.startswith(_MAGIC):
+        raise ValueError("it has no header of this store")
+    kind, _, length_and_checksum = header[len(_MAGIC) :].partition(b" ")
+    if length_and_checksum != b"%d %08x" % (len(payload), zlib.crc32(payload)):
+        raise ValueError("its length or checksum differs")
+    if kind == b"text":
+        return payload.decode("utf-8", "surrogatepass")
+    return payload
+
+
+def _write_private(path: Path, *parts: bytes) -> None:
+    temporary = path.with_name(path.name + ".new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        for part in parts:
+            file.write(part)
+    temporary.replace(path)

@@ -226,7 +226,8 @@ class _CustomCodec:
         return CodecError(
             self.fixture,
             f"its serialize function, {_words.function_name(self.serialize)}, returned "
-            f"{_words.an(_words.class_name(data))}, but its store holds {held}, or use a store that holds objects: store=PickleStore()",
+            f"{_words.an(_words.class_name(data))}, but its store holds {held}, or use a store that holds objects: "
+            f"store=PickleStore()",
         )
 
 

@@ -22,7 +22,7 @@ OPT_OUT: Final = "pass serialize= and deserialize="
 BY_OBJECT: Final = f"{OPT_OUT}, or store=PickleStore()"
 
 
-# --- what the annotation says -----------------------------------------------------------------------------------------
+# --- what the annotation says ----------------------------------------------------------------------------
 
 
 class _Unknown:
@@ -80,7 +80,7 @@ def _hint(cls: Any, name: Any) -> Any:
         return UNKNOWN
 
 
-# --- what to do about it -----------------------------------------------------------------------------------------------
+# --- what to do about it ---------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _cure_incomparable(case: Case) -> str | None:
 
 def _cure_excluded(case: Case) -> str | None:
     for step in case.steps:
-        field = getattr(type(step.owner), "__pydantic_fields__", {}).get(step.name)
+        field = getattr(type(step.owner), "__pydantic_fields__", {}).get(step.name) if step.kind == "attribute" else None
         if field is not None and (field.exclude or getattr(field, "exclude_if", None)):
             cls = class_name(step.owner)
             return f"{cls}.{step.name} is kept out of every dump (exclude): take exclude away, or {OPT_OUT}"
@@ -130,7 +130,7 @@ def _cure_excluded(case: Case) -> str | None:
 
 
 def _cure_private(case: Case) -> str | None:
-    if not any(step.name == "__pydantic_private__" for step in case.steps):
+    if not any(step.kind == "attribute" and step.name == "__pydantic_private__" for step in case.steps):
         return None
     name = next(
         (step.name for step in case.steps if str(step.name).startswith("_") and "pydantic" not in str(step.name)), "it"
@@ -198,10 +198,14 @@ def _cure_union(case: Case) -> str | None:
 
 
 def _cure_numpy(case: Case) -> str | None:
-    cls = type(case.before)
-    if cls.__module__.partition(".")[0] != "numpy" or not hasattr(cls, "item") or not case.is_annotated:
+    return numpy_cure(case.before)
+
+
+def numpy_cure(value: Any) -> str | None:
+    """Return what to do about one of numpy's scalars."""
+    if not _guard.is_numpy(type(value).__mro__) or value.ndim:
         return None
-    return f"make it a plain {class_name(case.before.item())} with .item(), or {OPT_OUT}"
+    return f"make it a plain {class_name(value.item())} with .item(), or {OPT_OUT}"
 
 
 def _cure_subclass(case: Case) -> str | None:
@@ -221,20 +225,18 @@ def _cure_zone(case: Case) -> str | None:
     if not isinstance(zone, datetime.tzinfo):
         return None
     if case.model is not None and _guard.zone_of(zone) is not None:
-        return f"inside {type_name(case.model)} only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}"
+        name = type_name(case.model)
+        return f"inside {name} only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}"
     return f"of time zones only zoneinfo.ZoneInfo and datetime.timezone travel: use one of them, or {OPT_OUT}"
 
 
 def _cure_keys(case: Case) -> str | None:
     arguments = get_args(unwrapped(case.hint))
-    strange = (
-        [key for key in case.before if type(key) not in _schemas.classes_of(arguments[0])]
-        if arguments and case.difference.found == "keys"
-        else []
-    )
-    if not strange:
+    if case.difference.found != "keys" or not arguments:
         return None
-    return f"{type_name(arguments[0])} is what the annotation says of keys, and {shown(strange[0])} is none: correct one of them"
+    strange = [shown(key) for key in case.before if type(key) not in _schemas.classes_of(arguments[0])]
+    expected = type_name(arguments[0])
+    return f"keys are to be {expected}, which {strange[0]} is not: correct it or the annotation" if strange else None
 
 
 def _cure_setting(case: Case) -> str | None:
@@ -276,12 +278,13 @@ def _cure_own_code(case: Case) -> str | None:
         runs = [name for name in runs if name != "computed_fields"] or ["__post_init__"] * hasattr(cls, "__post_init__")
         if runs:
             code = runs[0].removesuffix("s").replace("_", " ").strip()
-            return f"{type_name(cls)}'s own {code} changes it: it must give back unchanged what it gave before, or {OPT_OUT}"
+            return f"{type_name(cls)}'s own {code} changes it: make it keep what it has made once, or {OPT_OUT}"
     return None
 
 
 _CURES: Final[tuple[Callable[[Case], str | None], ...]] = (
     *(
+        _cure_numpy,
         _cure_iterator,
         _cure_surrogates,
         _cure_more_keys,
@@ -293,7 +296,6 @@ _CURES: Final[tuple[Callable[[Case], str | None], ...]] = (
         _cure_vague,
     ),
     *(
-        _cure_numpy,
         _cure_subclass,
         _cure_union,
         _cure_keys,

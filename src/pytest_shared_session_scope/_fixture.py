@@ -104,23 +104,26 @@ class Definition:
         identity = _identity.identify(request, self.function, bound=bool(args), run=shares.state.run)
         shares.note_current(request, identity.key)
         if identity.key not in shares.held:
-            share = self._share(request, identity, kwargs)
-            call = functools.partial(self.function, *args, **{name: kwargs[name] for name in self._names})
+            share = self._share(request, identity, fixture, kwargs)
+            own = {name: value for name, value in kwargs.items() if name in self._names}
+            call = functools.partial(self.function, *args, **own)
             _WAYS[share.kind](self, shares, request, _Call(share, identity, call, self.options))
         return shares.held[identity.key].value
 
-    def _share(self, request: pytest.FixtureRequest, identity: _identity.Identity, kwargs: dict[str, Any]) -> Share:
+    def _share(
+        self, request: pytest.FixtureRequest, identity: _identity.Identity, fixture: str, kwargs: dict[str, Any]
+    ) -> Share:
         options = self.options
         return Share(
             key=identity.key,
             fixture=identity.fixture,
             fixture_name=identity.fixture_name,
-            kind=self.sharing(identity.fixture).kind,
+            kind=self.sharing(fixture).kind,
             item=_identity.item_of(request).nodeid,
             travel=Travel(
                 fixture=identity.fixture,
                 identifier=identity.key,
-                codec=self.codec(identity.fixture),
+                codec=self.codec(fixture),
                 store=options.store,
                 fixture_values={name: kwargs[name] for name in options.fixtures},
                 metadata_storage=options.metadata_storage,

@@ -74,57 +74,65 @@ _SEARCHED: Final = 500
 # Rows with up to as many items each are turned into as many columns.
 _NARROW: Final = 16
 
-Trail = Callable[[int], tuple[Step, ...]]
+# Says which row of the column above a row was found in, and by which step.
+Origin = Callable[[int], tuple[int, Step | None]]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Column:
-    """Parts of the value and of the copy that are to be the same row by row; `trail` says where a row was found."""
+    """Parts of the value and of the copy that are to be the same row by row, and where they were found."""
 
     before: list[Any]
     after: list[Any]
-    trail: Trail
+    above: _Column | None = None
+    origin: Origin = lambda row: (row, None)
     depth: int = 0
 
+    def steps(self, row: int) -> tuple[Step, ...]:
+        """Return the way to a row; only asked for once a difference is found."""
+        steps: list[Step] = []
+        column: _Column | None = self
+        while column is not None:
+            row, step = column.origin(row)
+            column = column.above
+            if step is not None:
+                steps.append(step)
+        return tuple(reversed(steps))
+
     def inner(self, before: Iterable[Any], after: Iterable[Any], kind: StepKind, name: object) -> _Column:
-        """The column of what is found in every row under one name."""
-        return _Column(
-            list(before),
-            list(after),
-            lambda row: (*self.trail(row), Step(self.before[row], kind, name)),
-            self.depth + 1,
-        )
+        """Return the column of what is found in every row under one name."""
+        return self._below(before, after, lambda row: (row, Step(self.before[row], kind, name)))
 
     def flat(
         self,
-        before: list[Any],
-        after: list[Any],
+        before: Iterable[Any],
+        after: Iterable[Any],
         lengths: list[int],
         kind: StepKind,
         name: Callable[[int, int], object],
     ) -> _Column:
-        """The column of all items of all rows; `name` is told an item's place in the column and in its row."""
+        """Return the column of all items of all rows; `name` is told an item's place in the column and in its row."""
 
-        def trail(item: int) -> tuple[Step, ...]:
+        def origin(item: int) -> tuple[int, Step]:
             ends = list(accumulate(lengths))
             row = bisect_right(ends, item)
-            place = name(item, item - ends[row] + lengths[row])
-            return (*self.trail(row), Step(self.before[row], kind, place))
+            return row, Step(self.before[row], kind, name(item, item - ends[row] + lengths[row]))
 
-        return _Column(before, after, trail, self.depth + 1)
+        return self._below(before, after, origin)
 
     def instead(self, before: Iterable[Any], after: Iterable[Any]) -> _Column:
-        """The column of what stands for the rows themselves, such as their state."""
-        return _Column(list(before), list(after), self.trail, self.depth + 1)
+        """Return the column of what stands for the rows themselves, such as their state."""
+        return self._below(before, after, lambda row: (row, None))
 
     def only(self, rows: list[int]) -> _Column:
-        before, after = self.before, self.after
-        return _Column(
-            [before[row] for row in rows], [after[row] for row in rows], lambda row: self.trail(rows[row]), self.depth
-        )
+        before, after = [self.before[row] for row in rows], [self.after[row] for row in rows]
+        return _Column(before, after, self, lambda row: (rows[row], None), self.depth)
+
+    def _below(self, before: Iterable[Any], after: Iterable[Any], origin: Origin) -> _Column:
+        return _Column(list(before), list(after), self, origin, self.depth + 1)
 
     def differs(self, found: Found, row: int) -> _Differs:
-        return _Differs(Difference(found, self.before[row], self.after[row], self.trail(row)))
+        return _Differs(Difference(found, self.before[row], self.after[row], self.steps(row)))
 
     def require(self, found: Found, same: Iterable[bool]) -> None:
         """Raise for the first row of which `same` is false."""
@@ -140,7 +148,7 @@ Compare = Callable[[_Column], Columns]
 def difference(value: object, copy: object) -> Difference | None:
     """Return the first difference, `None` where both are the same in value and type, all the way down."""
     seen: dict[tuple[int, int], tuple[object, object]] = {}
-    pending = [_Column([value], [copy], lambda _: ())]
+    pending = [_Column([value], [copy])]
     try:
         while pending:
             column = pending.pop()
@@ -188,7 +196,7 @@ def _by_type(column: _Column) -> Iterator[tuple[type, _Column]]:
             yield before[group[0]], column.only(group)
 
 
-# --- what holds nothing -------------------------------------------------------------------------------------------
+# --- what holds nothing ----------------------------------------------------------------------------------
 
 
 def _nothing(column: _Column) -> Columns:
@@ -270,7 +278,7 @@ def zone_of(zone: Any) -> object:
     return offset, name
 
 
-# --- containers ---------------------------------------------------------------------------------------------------
+# --- containers ------------------------------------------------------------------------------------------
 
 
 def _sequences(base: Any, column: _Column) -> Columns:
@@ -278,15 +286,15 @@ def _sequences(base: Any, column: _Column) -> Columns:
     column.require("length", map(operator.eq, lengths, map(base.__len__, column.after)))
     cls = type(column.before[0])
     names = getattr(cls, "_fields", ()) if base is tuple else ()
+    kind: StepKind = "attribute" if names else "index"
     width = lengths[0]
     if width <= _NARROW and len(lengths) > width and set(lengths) == {width}:
         items = (zip(*map(base.__iter__, rows), strict=True) for rows in (column.before, column.after))
         for place, (before, after) in enumerate(zip(*items, strict=True)):
-            named = place < len(names)
-            yield column.inner(before, after, *(("attribute", names[place]) if named else ("index", place)))
+            yield column.inner(before, after, kind, names[place] if names else place)
     else:
-        flat, copied = (list(chain.from_iterable(map(base.__iter__, rows))) for rows in (column.before, column.after))
-        yield column.flat(flat, copied, lengths, "index", lambda _, place: place)
+        flat, copied = (chain.from_iterable(map(base.__iter__, rows)) for rows in (column.before, column.after))
+        yield column.flat(flat, copied, lengths, kind, lambda _, place: names[place] if names else place)
     if cls is not base:
         yield from _attributes(column)
 
@@ -321,8 +329,8 @@ def _dicts(base: Any, column: _Column) -> Columns:
         return
     keys = list(chain.from_iterable(map(base.__iter__, column.before)))
     copied = list(chain.from_iterable(map(base.__iter__, column.after)))
-    values: tuple[list[Any], Iterable[Any]] = (
-        list(chain.from_iterable(map(base.values, column.before))),
+    values: tuple[Iterable[Any], Iterable[Any]] = (
+        chain.from_iterable(map(base.values, column.before)),
         chain.from_iterable(map(base.values, column.after)),
     )
     if base is not collections.OrderedDict and not _is_plainly_equal(keys, copied):
@@ -330,7 +338,7 @@ def _dicts(base: Any, column: _Column) -> Columns:
         copied = list(chain.from_iterable(rows))
         values = values[0], chain.from_iterable(map(_values, column.after, rows))
     yield column.flat(keys, copied, lengths, "key of", lambda item, _: keys[item])
-    yield column.flat(values[0], list(values[1]), lengths, "key", lambda item, _: keys[item])
+    yield column.flat(*values, lengths, "key", lambda item, _: keys[item])
     if cls is not base:
         yield from _attributes(column)
 
@@ -396,7 +404,7 @@ def _partner(left: dict[Any, Any], member: Any) -> Any:
     return left.pop(member) if type(partner) is type(member) else ABSENT
 
 
-# --- objects ------------------------------------------------------------------------------------------------------
+# --- objects ---------------------------------------------------------------------------------------------
 
 
 def _attributes(column: _Column) -> Columns:
@@ -470,15 +478,15 @@ def _states(column: _Column) -> Columns:
         raise column.differs("incomparable", 0)
     before = [_state(column, row, member) for row, member in enumerate(column.before)]
     after = [_state(column, row, member) for row, member in enumerate(column.after)]
-    for part in zip(zip(*before, strict=True), zip(*after, strict=True), strict=True):
-        if all(type(state) is dict for state in chain(*part)):
-            yield from _fields(column, list(part[0]), list(part[1]), "attribute")
+    for parts in zip(zip(*before, strict=True), zip(*after, strict=True), strict=True):
+        if all(type(part) is dict for part in chain(*parts)):
+            yield from _fields(column, list(parts[0]), list(parts[1]), "attribute")
         else:
-            yield column.instead(*part)
+            yield column.instead(*parts)
 
 
-def _state(column: _Column, row: int, member: object) -> tuple[Any, Any]:
-    """Return the arguments to make the object with, and its state."""
+def _state(column: _Column, row: int, member: object) -> tuple[Any, ...]:
+    """Return the object's state, and what it is made from: of a `str`'s subclass, the `str`."""
     try:
         reduced: Any = object.__reduce_ex__(member, 4)
         arguments, state = reduced[1:3]
@@ -486,7 +494,9 @@ def _state(column: _Column, row: int, member: object) -> tuple[Any, Any]:
         raise column.differs("incomparable", row) from exc
     if len(arguments) == 1 and state is None:
         raise column.differs("incomparable", row)
-    return arguments[1:], state
+    if type(state) is tuple and len(state) == 2 and type(state[1]) is dict:  # `__dict__` and slots
+        state = {**(state[0] or {}), **state[1]}
+    return state, *arguments[1:]
 
 
 def _arrays(column: _Column) -> Columns:
@@ -499,7 +509,7 @@ def _arrays(column: _Column) -> Columns:
         column.require("value", (a.tobytes() == b.tobytes() for a, b in zip(column.before, column.after, strict=True)))
 
 
-# --- which comparison for which class -----------------------------------------------------------------------------
+# --- which comparison for which class --------------------------------------------------------------------
 
 _SINGLETONS: Final = (type(None), type(...), type(NotImplemented), _Absent)
 _EQUAL: Final = (
@@ -546,7 +556,7 @@ def _comparison_for(cls: type) -> Compare:
             return compare
     if _is_zone(cls):
         return _zones
-    if _is_numpy(mro):
+    if is_numpy(mro):
         return _arrays
     if _is_url(cls):
         return _equal_by(str)
@@ -558,7 +568,8 @@ def _is_url(cls: type) -> bool:
     return hasattr(cls, "unicode_string") and any(base.__module__.startswith(modules) for base in cls.__mro__)
 
 
-def _is_numpy(mro: tuple[type, ...]) -> bool:
+def is_numpy(mro: tuple[type, ...]) -> bool:
+    """Say whether it is the ancestry of one of numpy's arrays or scalars; numpy is not imported for that."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and (numpy.ndarray in mro or numpy.generic in mro)
 

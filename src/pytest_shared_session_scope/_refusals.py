@@ -78,7 +78,7 @@ class Explainer:
     def _unwritable(self, part: Any, steps: Steps, text: str) -> str | None:
         """Return the reason, with the cure, if it is this part that pydantic could not write."""
         if str(type(part)) in text and "unknown type" in text:
-            cure = BY_OBJECT
+            cure = _cures.numpy_cure(part) or BY_OBJECT
             if not self.is_annotated and is_typed(part):
                 cure = f"annotate the fixture -> {named_after(steps[0].owner if steps else part)}"
             return f"{an(class_name(part))} is nothing that JSON knows; {cure}"
@@ -104,7 +104,7 @@ def unloadable(exc: Exception) -> str:
     """Return the reason where what a store held is no value of the type."""
     text = str(exc).splitlines()
     return (
-        f"what its store holds cannot be loaded ({type(exc).__name__}: {': '.join(line.strip() for line in text[:3])}); "
+        f"what its store holds cannot be loaded ({type(exc).__name__}: {': '.join(map(str.strip, text[:3]))}); "
         f"does its annotation, or a class in it, differ between the workers?"
     )
 

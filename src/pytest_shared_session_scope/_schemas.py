@@ -82,7 +82,9 @@ class _Widener:
         cls = origin or tp
         if not isinstance(cls, type) or _speaks_for_itself(cls):
             return tp
-        return self.once(tp, lambda: self.cls(tp, cls, dict(zip(getattr(cls, "__parameters__", ()), arguments))))
+        return self.once(
+            tp, lambda: self.cls(tp, cls, dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False)))
+        )
 
     def once(self, tp: Any, make: Callable[[], Any]) -> Any:
         if tp not in self.met:
@@ -177,7 +179,7 @@ class _Widener:
         return _carried(carrier, lambda p: (p.pattern, p.flags), lambda state: re.compile(*state))
 
 
-# --- classes --------------------------------------------------------------------------------------------------------
+# --- classes ---------------------------------------------------------------------------------------------
 
 
 def _speaks_for_itself(cls: Any) -> bool:
@@ -253,7 +255,7 @@ def _built(cls: type, fields: dict[str, Any]) -> Any:
     return built
 
 
-# --- unions ---------------------------------------------------------------------------------------------------------
+# --- unions ----------------------------------------------------------------------------------------------
 
 
 def classes_of(tp: Any) -> tuple[type, ...]:
@@ -290,7 +292,7 @@ def _place(literals: tuple[Any, ...], value: Any) -> int:
     return next(i for i, literal in enumerate(literals) if type(literal) is type(value) and literal == value)
 
 
-# --- what is carried in a way of its own ------------------------------------------------------------------------------
+# --- what is carried in a way of its own -----------------------------------------------------------------
 
 # The name of the time zone, or the offset in microseconds and, if it has one, the offset's name.
 _ZoneState = tuple[str | None, int | None, str | None]

@@ -20,7 +20,7 @@ from pytest_shared_session_scope._guard import ABSENT, Difference, Step, StepKin
 Steps = tuple[Step, ...]
 
 
-# --- naming things --------------------------------------------------------------------------------------------------
+# --- naming things ---------------------------------------------------------------------------------------
 
 
 def function_name(function: object) -> str:
@@ -108,7 +108,7 @@ def path_of(steps: Steps) -> str:
     for step in steps:
         if is_secret(step.owner):
             break
-        if step.name in ("__pydantic_private__", "__pydantic_extra__"):
+        if isinstance(step.name, str) and step.name in ("__pydantic_private__", "__pydantic_extra__"):
             continue
         path += _segment(step)
         if is_secret_field(type(step.owner), step.name):
@@ -124,11 +124,13 @@ def _segment(step: Step) -> str:
     return f"[{shown(step.name)}]"
 
 
-# --- secrets --------------------------------------------------------------------------------------------------------
+# --- secrets ---------------------------------------------------------------------------------------------
 
 
 def is_secret_field(cls: Any, name: object) -> bool:
     """Say whether a class keeps a field out of its `repr` or its dumps."""
+    if not isinstance(name, str):  # a key that hashes or compares badly
+        return False
     field = getattr(cls, "__pydantic_fields__", {}).get(name) or getattr(cls, "__dataclass_fields__", {}).get(name)
     field = field or next((a for a in getattr(cls, "__attrs_attrs__", ()) if a.name == name), None)
     return field is not None and not (getattr(field, "repr", True) and not getattr(field, "exclude", None))
@@ -151,7 +153,7 @@ def holds_secret(value: object) -> bool:
     return any(has_secret(steps[-1:], part) for steps, part in parts_of(value))
 
 
-# --- what was lost --------------------------------------------------------------------------------------------------
+# --- what was lost ---------------------------------------------------------------------------------------
 
 
 def change(difference: Difference) -> str:
@@ -244,7 +246,7 @@ def is_typed(value: Any) -> bool:
     return known or any(hasattr(cls, name) for name in fields)
 
 
-# --- finding things -------------------------------------------------------------------------------------------------
+# --- finding things --------------------------------------------------------------------------------------
 
 
 def parts_of(value: object) -> Iterator[tuple[Steps, Any]]:

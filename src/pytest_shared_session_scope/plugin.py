@@ -104,7 +104,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
 
 
 @pytest.hookimpl(specname="pytest_sessionfinish", trylast=True)
-def adopt_what_is_left(session: pytest.Session) -> None:
+def pytest_sessionfinish_after_fixtures(session: pytest.Session) -> None:
     """Clean up, after pytest has ended all fixtures here, what no worker holds any more."""
     state = session.config.stash[STATE]
     if _CONTROLLER in session.config.stash or state.directory is None:

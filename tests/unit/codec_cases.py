@@ -13,6 +13,7 @@ import decimal
 import enum
 import fractions
 import functools
+import io
 import ipaddress
 import os
 import pathlib
@@ -48,7 +49,7 @@ class Case(NamedTuple):
     travels: bool
 
 
-# --- classes ----------------------------------------------------------------------------------------------------------
+# --- classes ---------------------------------------------------------------------------------------------
 
 
 class Color(enum.Enum):
@@ -393,7 +394,7 @@ def generate() -> Iterator[int]:
     yield 1
 
 
-# --- leaves, and what holds them ----------------------------------------------------------------------------------------
+# --- leaves, and what holds them -------------------------------------------------------------------------
 
 MOMENT = dt.datetime(2024, 5, 6, 7, 8, 9, 123456)
 # name, type, value: each travels bare and in every holder below
@@ -442,12 +443,12 @@ LEAVES: list[tuple[str, Any, Any]] = [
 
 @functools.cache
 def model_holding(tp: Any) -> type[BaseModel]:
-    return pydantic.create_model("Holder", value=(tp, ...))
+    return pydantic.create_model(f"Holder of {tp}", value=(tp, ...))
 
 
 @functools.cache
 def dataclass_holding(tp: Any) -> Any:
-    return dataclasses.make_dataclass("Held", [("value", tp)], frozen=True)
+    return dataclasses.make_dataclass("Held_" + re.sub(r"\W", "_", str(tp)), [("value", tp)], frozen=True)
 
 
 HOLDERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
@@ -716,14 +717,14 @@ ODD = [
     refused("slice", slice, lambda: slice(1)),
     refused("ellipsis", Any, lambda: ...),
     refused("generator under any", Any, generate),
-    refused("file", Any, lambda: open(os.devnull, encoding="utf-8")),  # noqa: SIM115
+    refused("file", Any, lambda: io.BytesIO(b"x")),
     refused("url under its base", pydantic.AnyUrl, lambda: pydantic.HttpUrl("https://a.b")),
 ]
 
 CASES: list[Case] = [*HELD, *CONTAINERS, *UNIONS, *CLASSES, *ODD]
 
 
-# --- the other opinion ---------------------------------------------------------------------------------------------------
+# --- the other opinion -----------------------------------------------------------------------------------
 
 
 def fingerprint(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,24 @@ WAYS = {
     "worksteal": ["-p", "xdist", "-n", "3", "--dist", "worksteal"],
     "each": ["-p", "xdist", "--dist", "each", "--tx", "3*popen"],
 }
+
+
+def pytest_configure() -> None:
+    """Let signals do what they do in a terminal: a shell starts what runs in the background with Ctrl-C ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep, with `TEST_PART=K/N` in the environment, one in N of the tests that start processes, beginning with the K-th.
+
+    For CI: the suite runs whole on one Python, and on each other one the rest of the tests with another part of these.
+    """
+    part, _, parts = os.environ.get("TEST_PART", "1/1").partition("/")
+    slow = [item for item in items if "pytester" in getattr(item, "fixturenames", ()) or "soak" in item.nodeid]
+    left_out = set(slow) - set(slow[int(part) - 1 :: int(parts)])
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 class Suite:
@@ -95,7 +114,7 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
     return Suite(pytester, monkeypatch)
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
 def way(request: pytest.FixtureRequest) -> list[str]:
     """The arguments of each way of running a suite."""
     arguments: list[str] = request.param

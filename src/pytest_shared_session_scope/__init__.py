@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._decorator import shared_json_scope_fixture, shared_session_scope_fixture
+    from pytest_shared_session_scope._later import shared_session_scope_json, shared_session_scope_pickle
     from pytest_shared_session_scope.errors import (
         AnnotationError,
         CodecError,
         DefinitionError,
+        LockTimeoutError,
         ProtocolError,
         SetupFailedError,
         SharedFixtureError,
@@ -38,6 +40,7 @@ __all__ = [
     "FileStore",
     "JsonStore",
     "LocalFileStoreMixin",
+    "LockTimeoutError",
     "PickleStore",
     "ProtocolError",
     "SetupFailedError",
@@ -51,9 +54,11 @@ __all__ = [
     "WaitTimeoutError",
     "shared_json_scope_fixture",
     "shared_session_scope_fixture",
+    "shared_session_scope_json",
+    "shared_session_scope_pickle",
 ]
 
-_HOMES: Final = ("types", "_decorator", "store", "errors")
+_HOMES: Final = ("types", "_decorator", "store", "errors", "_later")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,11 @@
-"""Cleaning up, at a worker's end, what no worker holds any more: its holders died, or had to let go in the run.
+"""Taking over, at a worker's end, what no worker holds any more: its holders died, or had to let go in the run.
 
-The share is taken once more, through the test that asked for it first, and let go of: so what the fixture depends on is
-there when it is cleaned up. pytest has no public way to set up one fixture of a test; `tests/plugin/
-test_private_names.py` fails when the names used here go.
+The share is taken once more, through the test that asked for it first, and let go of like any other: so what the
+fixture depends on is there when it is cleaned up. A worker does so before it lets go of its own shares, which may be
+what the other depends on, and again when nothing of its own is left, for what the last holders' deaths leave.
+
+pytest has no public way to set up one fixture of a test; `tests/plugin/test_private_names.py` fails when the names used
+here go.
 """
 
 from __future__ import annotations
@@ -12,55 +15,94 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_shared_session_scope import _frames
 from pytest_shared_session_scope._engine import NothingToAdoptError
 from pytest_shared_session_scope._shares import shares_of
+from pytest_shared_session_scope._unfinished import revive, unfinished
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_shared_session_scope._records import ShareRecord
     from pytest_shared_session_scope._shares import Shares
     from pytest_shared_session_scope._state import RunState
 
 
-def adopt(session: pytest.Session, state: RunState) -> None:
+def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Shares) -> None:
+    """Take what nobody holds, before the first fixture of the session ends."""
+    presence = shares.engine.presence
+    if presence.may_be_unheld():
+        for one in unfinished(shares.engine.directory, presence, shares.held):
+            # A cleanup that was cut off is for who adopts last; another worker may ask for the share till then.
+            if not one.is_held and one.files.has("ready"):
+                _take(session, state, shares, one.record)
+
+
+def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
     """Wait until every share is cleaned up, or nobody else can do it; then do it here where the fixture is visible.
 
     Waiting costs the run nothing: it goes on until its last worker ends, and who waits holds nothing.
     """
     shares = shares_of(session.config, "")
+    presence = shares.engine.presence
+    presence.drain()
+    _report_errors(state, shares.end_all)
     until = time.monotonic() + shares.patience
-    done: set[str] = set()
-    while True:
-        unfinished = list(shares.engine.unfinished(done))
-        if not unfinished:
-            return
-        if not shares.engine.is_anybody_left():
-            for key, record, is_held in unfinished:
-                if not is_held:
-                    done.add(key)
-                    _adopt_one(session, state, shares, key, record)
+    failed: set[str] = set()
+    while left := unfinished(shares.engine.directory, presence, failed):
+        if not presence.is_anybody_left():
+            for one in left:
+                if not one.is_held:
+                    revive(one.files)
+                    if not _take(session, state, shares, one.record):
+                        failed.add(one.files.key)
+            _report_errors(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
         if time.monotonic() > until:
             return
         shares.engine.wait_a_little()
 
 
-def _adopt_one(session: pytest.Session, state: RunState, shares: Shares, key: str, record: ShareRecord) -> None:
+def _take(session: pytest.Session, state: RunState, shares: Shares, record: ShareRecord) -> bool:
+    """Take a share through the test that asked for it first; return False where that cannot be."""
     item: Any = next((item for item in session.items if item.nodeid == record.item), None)
     if item is None:
-        return
+        return False
 
-    def take_and_let_go() -> None:
-        with shares.engine.adopting(key):
-            try:
-                item._initrequest()  # noqa: SLF001 - see the module
-                session._setupstate.setup(item)  # noqa: SLF001
-                item._request.getfixturevalue(record.fixture_name)  # noqa: SLF001
-            except NothingToAdoptError:
-                pass
-            finally:
-                session._setupstate.teardown_exact(None)  # noqa: SLF001
+    def take() -> None:
+        # The test before ends as it would now anyway, with all but the session's fixtures.
+        session._setupstate.teardown_exact(session)  # type: ignore[arg-type]  # noqa: SLF001 - see the module
+        with shares.engine.adopting():
+            _set_up_without_fixtures(session, item).getfixturevalue(record.fixture_name)
 
-    call = pytest.CallInfo.from_call(take_and_let_go, when="teardown", reraise=(KeyboardInterrupt, pytest.exit.Exception))
-    if call.excinfo is not None and state.last_item is not None:
+    return _report_errors(state, take)
+
+
+def _set_up_without_fixtures(session: pytest.Session, item: Any) -> pytest.FixtureRequest:
+    """Let pytest set up a test that asks for no fixtures; return a request of it.
+
+    The test may be over, or the one that runs: what it has is left as it is.
+    """
+    kept = item.fixturenames, item.funcargs, item._request  # noqa: SLF001 - see the module
+    item._initrequest()  # noqa: SLF001
+    request: pytest.FixtureRequest = item._request  # noqa: SLF001
+    item.fixturenames = []
+    try:
+        session._setupstate.setup(item)  # noqa: SLF001
+    finally:
+        item.fixturenames, item.funcargs, item._request = kept  # noqa: SLF001
+    return request
+
+
+def _report_errors(state: RunState, call: Callable[[], None]) -> bool:
+    """Call; return False for what raised, and report it, unless somebody else has been faster."""
+    reraised = (KeyboardInterrupt, pytest.exit.Exception)
+    made: Any = pytest.CallInfo.from_call
+    info: pytest.CallInfo[None] = made(call, when="teardown", reraise=reraised)
+    if info.excinfo is None:
+        return True
+    if not info.excinfo.errisinstance(NothingToAdoptError) and state.last_item is not None:
         # xdist passes on only reports of the test that ran last.
-        report = pytest.TestReport.from_item_and_call(state.last_item, call)
-        session.config.hook.pytest_runtest_logreport(report=report)
+        _frames.trim(info.excinfo, state.last_item.config.rootpath)
+        report = pytest.TestReport.from_item_and_call(state.last_item, info)
+        state.last_item.ihook.pytest_runtest_logreport(report=report)
+    return False

@@ -6,10 +6,11 @@ import collections.abc
 import dataclasses
 import enum
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, ForwardRef, Literal, Union, get_args, get_origin
 
 import typing_extensions
 from typing_extensions import TypeAliasType
@@ -59,14 +60,14 @@ def sharing_of(function: Callable[..., Any], fixture: str, enclosing: dict[str, 
 
 
 def _sharing_of_generator(annotation: object, fixture: str) -> Sharing:
-    plain = _without_alias(annotation)
+    plain = without_alias(annotation)
     origin = get_origin(plain) or plain
     arguments = get_args(plain)
     if origin in _YIELD_ONCE:
         return Sharing(Kind.YIELDS_ONCE, arguments[0] if arguments else UNANNOTATED)
     if origin is collections.abc.Generator:
         if len(arguments) > 1 and arguments[1] not in (None, types.NoneType):
-            return Sharing(Kind.YIELDS_TWICE, _value_of_two_yields(arguments[0]))
+            return Sharing(Kind.YIELDS_TWICE, value_of_two_yields(arguments[0]))
         return Sharing(Kind.YIELDS_ONCE, arguments[0] if arguments else UNANNOTATED)
     raise DefinitionError(
         fixture,
@@ -75,36 +76,45 @@ def _sharing_of_generator(annotation: object, fixture: str) -> Sharing:
     )
 
 
-def _value_of_two_yields(yielded: object) -> object:
+def value_of_two_yields(yielded: object) -> object:
     """Return the value's type: what is marked, else what is yielded without the `None` of the first yield."""
-    members = _members(yielded)
+    members = members_of(yielded)
     for member in members:
         if SHARED_VALUE in getattr(member, "__metadata__", ()):
-            return get_args(member)[0]
+            return _without_mark(member)
     values = [member for member in members if member not in (None, types.NoneType)]
     if not values or len(values) == len(members):
         return yielded
     return Union[tuple(values)]  # noqa: UP007 - the members are only known at run time
 
 
+def _without_mark(marked: Any) -> object:
+    """Return what is marked, with the metadata of its own: `Annotated` does not nest."""
+    own = [one for one in marked.__metadata__ if one is not SHARED_VALUE]
+    arguments = (marked.__origin__, *own)
+    return Annotated[arguments] if own else marked.__origin__
+
+
 def admits_none(value_type: object) -> bool:
     """Say whether the type names `None` among its values."""
-    plain = _without_alias(value_type)
+    plain = without_alias(value_type)
     if plain is None or plain is types.NoneType:
         return True
     if get_origin(plain) is Literal:
         return None in get_args(plain)
-    members = _members(plain)
+    members = members_of(plain)
     return len(members) > 1 and any(admits_none(member) for member in members)
 
 
-def _members(annotation: object) -> tuple[object, ...]:
+def members_of(annotation: object) -> tuple[object, ...]:
+    """Return the members of a union; what is none is its only member."""
     if get_origin(annotation) in (Union, types.UnionType):
         return get_args(annotation)
     return (annotation,)
 
 
-def _without_alias(annotation: object) -> object:
+def without_alias(annotation: Any) -> object:
+    """Return what an alias, a `NewType` or an `Annotated` stands for."""
     while True:
         if get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
@@ -133,12 +143,11 @@ def resolve_return(function: Callable[..., Any], fixture: str, enclosing: dict[s
         return UNANNOTATED
     names = _type_parameters(function) | closure_of(function) | enclosing
     try:
-        hints = typing.get_type_hints(
-            _Returns(raw["return"]), globalns=function.__globals__, localns=names, include_extras=True
-        )
+        return _look_up(raw["return"], function.__globals__, names)
     except NameError as error:
         raise AnnotationError(
-            fixture, f"its return annotation names {error.name!r}, which is not defined; {_TYPE_CHECKING_HINT}"
+            fixture,
+            f"its return annotation names {error.name!r}, which is not defined; {_TYPE_CHECKING_HINT}",
         ) from error
     except (SyntaxError, TypeError, AttributeError) as error:
         raise AnnotationError(
@@ -146,7 +155,23 @@ def resolve_return(function: Callable[..., Any], fixture: str, enclosing: dict[s
             f"its return annotation {raw['return']!r} cannot be resolved: {type(error).__name__}: {error}; "
             f"correct the annotation",
         ) from error
-    return hints["return"]
+
+
+def _look_up(annotation: object, module: dict[str, Any], names: dict[str, Any]) -> object:
+    found = typing.get_type_hints(_Returns(annotation), globalns=module, localns=names, include_extras=True)["return"]
+    if sys.version_info < (3, 11) and (quoted := _with_references(found)) != found:
+        return _look_up(quoted, module, names)
+    return found
+
+
+def _with_references(annotation: Any) -> Any:
+    """Return the annotation with references for strings as in `list['T']`, which Python 3.10 leaves as they are."""
+    if isinstance(annotation, types.GenericAlias):
+        origin: Any = annotation.__origin__
+        arguments = [ForwardRef(one) if isinstance(one, str) else _with_references(one) for one in get_args(annotation)]
+        return types.GenericAlias(origin, tuple(arguments))
+    members = members_of(annotation)
+    return Union[tuple(map(_with_references, members))] if len(members) > 1 else annotation  # noqa: UP007 - as above
 
 
 class _Returns:

@@ -1,5 +1,8 @@
 """Turns the value of a shared fixture into what a store holds, and back. With `_schemas` all that imports pydantic."""
 
+# What is looked into is of every type and none.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import contextlib
@@ -8,12 +11,13 @@ import functools
 import gc
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Final, Literal, Protocol
 
 from pydantic import ConfigDict, TypeAdapter
 
-from pytest_shared_session_scope import _guard, _refusals, _words
+from pytest_shared_session_scope import _guard, _refusals, _secrets, _words
+from pytest_shared_session_scope._column import Difference
 from pytest_shared_session_scope._refusals import Explainer
 from pytest_shared_session_scope._schemas import widened
 from pytest_shared_session_scope.errors import AnnotationError, CodecError
@@ -115,65 +119,83 @@ class _TypedCodec:
         witness = self._witness(value)
         failures: list[Exception] = []
         difference = None
-        for way in (self.plain, self.wide):
-            if way is None:
-                continue
+        for name in ("plain", "wide"):
             try:
+                way = self._way_for(name, value, has_failed=difference is None)
+                if way is None:
+                    continue
                 data = way.dump(value)
                 loaded = way.load(data)
-            except Exception as exc:
+                difference = _guard.difference(witness, loaded)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, the value is refused
                 failures.append(exc)
                 continue
-            difference = _guard.difference(witness, loaded)
             if difference is None:
                 return data, loaded
         raise self._refusal(value, difference, failures)
 
+    def _way_for(self, name: Literal["plain", "wide"], value: object, *, has_failed: bool) -> _Way | None:
+        if name == "plain":
+            return self.plain
+        if has_failed and _secrets.holds_itself(value):
+            # Before 2.13 pydantic finds that out only after it has tried each member of each union, 255 levels deep.
+            raise ValueError(_refusals.HOLDS_ITSELF)
+        return self.wide
+
     def load(self, data: Any) -> object:
-        way = self.wide if data[:1] in ("{", b"{") else self.plain
         try:
-            if way is None:
-                raise ValueError("it was written another way than its type allows")
-            return way.load(data)
+            return self._way_of(data).load(data)
         except Exception as exc:
             raise CodecError(self.fixture, _refusals.unloadable(exc)) from exc
 
+    def _way_of(self, data: Any) -> _Way:
+        way = self.wide if data[:1] in ("{", b"{") else self.plain
+        if way is None:
+            raise ValueError("it was written another way than its type allows")
+        return way
+
     def _witness(self, value: object) -> object:
         """Return what the copy is to be compared with: a serializer of the user's own might change the value."""
-        if self.plain is None or not _has_user_serializer(self.plain.adapter.core_schema):
+        way = self.plain or self.wide
+        if way is None or not _has_user_serializer(way.adapter.core_schema):
             return value
         try:
             return copy.deepcopy(value)
         except Exception:  # noqa: BLE001 - what cannot be copied is compared as it is after the dump
             return value
 
-    def _refusal(self, value: object, difference: _guard.Difference | None, failures: list[Exception]) -> CodecError:
+    def _refusal(self, value: object, difference: Difference | None, failures: list[Exception]) -> CodecError:
         if difference is not None:
             reason, path = self.explainer.difference(difference)
             return CodecError(self.fixture, reason, path)
         reason, path = self.explainer.failure(value, failures[0])
         error = CodecError(self.fixture, reason, path)
         # What a user's serializer or validator raises may quote a secret it was given.
-        error.__cause__ = None if _words.holds_secret(value) else failures[0]
+        error.__cause__ = None if _secrets.holds_secret(value) else failures[0]
         error.__suppress_context__ = True
         return error
 
 
+# Whose functions change no value: pydantic's and ours.
+_KNOWN: Final = ("pydantic", __name__.partition(".")[0])
+
+
 def _has_user_serializer(schema: Any) -> bool:
-    """Say whether dumping runs functions that are neither pydantic's nor ours."""
+    """Say whether dumping runs functions of a user's own."""
     if isinstance(schema, list | tuple):
         return any(map(_has_user_serializer, schema))
     if not isinstance(schema, dict):
         return False
-    function = schema["function"] if str(schema.get("type")).startswith("function-") else None
-    is_serializer = "return_schema" in schema or "when_used" in schema or "is_field_serializer" in schema
-    if is_serializer and function is not None and not str(getattr(function, "__module__", "")).startswith("pydantic"):
-        return True
+    is_serializer = not {"return_schema", "when_used", "is_field_serializer"}.isdisjoint(schema)
+    if is_serializer and str(schema.get("type")).startswith("function-"):
+        module = str(getattr(schema["function"], "__module__", ""))
+        if module.partition(".")[0] not in _KNOWN:
+            return True
     return any(map(_has_user_serializer, schema.values()))
 
 
 @contextlib.contextmanager
-def paused_collector() -> Iterator[None]:
+def paused_collector() -> Generator[None, None, None]:
     """Keep the garbage collector from walking a half-loaded value over and over: it doubles the time of a load."""
     if not gc.isenabled():
         yield

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope import _run
+from pytest_shared_session_scope._report import Death
 from pytest_shared_session_scope._run import CLOSED, CONTROLLER, EXPECTED, GONE, Workers
 
 if TYPE_CHECKING:
@@ -22,8 +24,12 @@ class Controller:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.deaths: dict[str, Death] = {}
         self._workers = Workers(directory, CONTROLLER)
+        self._workers.hold_lease()
+        self.release_lease = self._workers.release_lease
         self._crashes = 0
+        self._finished: set[str] = set()
         # Workers that crashed and will be replaced: until their replacement is expected, they count as able to ask.
         self._to_be_replaced: list[str] = []
 
@@ -43,10 +49,18 @@ class Controller:
         worker = node.gateway.id
         if error:
             self._crashes += 1
+            if worker not in self._finished:  # xdist tells twice of one that was interrupted, and ended well
+                self.deaths[worker] = Death(time.strftime("%H:%M:%S"), moment=time.time())
             if is_replaced(self._crashes, node.config):
                 self._to_be_replaced.append(worker)
                 return
+        self._finished.add(worker)
         self._workers.mark(worker, GONE)
+
+    def note_crash(self, worker: str, item: str) -> None:
+        """Note which test a worker ran when it died. Called after `lose`."""
+        if worker in self.deaths:
+            self.deaths[worker] = dataclasses.replace(self.deaths[worker], item=item)
 
     def close(self) -> None:
         """Say that no worker is started any more, and no test handed out."""

@@ -1,118 +1,30 @@
 """Says what was lost of a value and what to do about it. Imports nothing that touches files or knows pytest."""
 
+# What is looked into is of every type and none.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import collections
+import collections.abc
 import dataclasses
 import datetime
 import math
-import re
-import types
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 import typing_extensions
 
-from pytest_shared_session_scope import _guard, _schemas
-from pytest_shared_session_scope._guard import ABSENT, Difference, Step
-from pytest_shared_session_scope._words import Steps, class_name, is_secret, is_typed, named_after, shown, type_name
+from pytest_shared_session_scope import _leaves
+from pytest_shared_session_scope._cases import UNKNOWN, Case, fitting
+from pytest_shared_session_scope._column import ABSENT
+from pytest_shared_session_scope._hints import classes_of, is_kept_out, members_of, unwrapped
+from pytest_shared_session_scope._secrets import is_secret
+from pytest_shared_session_scope._words import class_name, is_typed, named_after, shown, type_name
 
 OPT_OUT: Final = "pass serialize= and deserialize="
 BY_OBJECT: Final = f"{OPT_OUT}, or store=PickleStore()"
-
-
-# --- what the annotation says ----------------------------------------------------------------------------
-
-
-class _Unknown:
-    """Stands for the annotation of what has none that could be found."""
-
-
-UNKNOWN: Final = _Unknown()
-
-
-def unwrapped(tp: Any) -> Any:
-    """Return a type without `Annotated`, aliases and `NewType`s."""
-    while True:
-        if get_origin(tp) is Annotated:
-            tp = get_args(tp)[0]
-        elif isinstance(tp, _schemas.ALIASES):
-            tp = tp.__value__
-        elif isinstance(tp, typing.NewType):
-            tp = tp.__supertype__
-        else:
-            return tp
-
-
-def members_of(tp: Any) -> tuple[Any, ...]:
-    """Return a union's members, or the type itself."""
-    tp = unwrapped(tp)
-    return get_args(tp) if get_origin(tp) in (Union, types.UnionType) else (tp,)
-
-
-def _fitting(tp: Any, value: object) -> list[Any]:
-    return [member for member in members_of(tp) if type(value) in _schemas.classes_of(member)]
-
-
-def _inner(tp: Any, step: Step) -> Any:
-    """Return the annotation of what the step leads to."""
-    tp = unwrapped(next(iter(_fitting(tp, step.owner)), members_of(tp)[0]))
-    origin, arguments = get_origin(tp), get_args(tp)
-    if step.kind == "attribute":
-        return _hint(type(step.owner), step.name)
-    if typing_extensions.is_typeddict(origin or tp):
-        return _hint(origin or tp, step.name)
-    if not arguments:
-        return tp if tp in (Any, object, UNKNOWN) else Any
-    if origin is tuple and arguments[-1] is not ...:
-        return arguments[step.name] if isinstance(step.name, int) and step.name < len(arguments) else UNKNOWN
-    return arguments[-1] if step.kind == "key" and len(arguments) == 2 else arguments[0]
-
-
-def _hint(cls: Any, name: Any) -> Any:
-    fields = getattr(cls, "__pydantic_fields__", {})
-    if name in fields:
-        return fields[name].annotation
-    try:
-        return typing_extensions.get_type_hints(cls).get(name, UNKNOWN)
-    except NameError:
-        return UNKNOWN
-
-
-# --- what to do about it ---------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """A difference, with what the annotation says of the place where it was found."""
-
-    difference: Difference
-    hints: tuple[Any, ...]
-    root: object
-    is_annotated: bool
-
-    @property
-    def before(self) -> Any:
-        return self.difference.before
-
-    @property
-    def after(self) -> Any:
-        return self.difference.after
-
-    @property
-    def steps(self) -> Steps:
-        return self.difference.steps
-
-    @property
-    def hint(self) -> Any:
-        return self.hints[-1]
-
-    @property
-    def model(self) -> type | None:
-        """The class of the innermost pydantic model around the place."""
-        owners = [type(step.owner) for step in self.steps if hasattr(type(step.owner), "model_config")]
-        return owners[-1] if owners else None
 
 
 def _cure_incomparable(case: Case) -> str | None:
@@ -122,8 +34,10 @@ def _cure_incomparable(case: Case) -> str | None:
 
 def _cure_excluded(case: Case) -> str | None:
     for step in case.steps:
-        field = getattr(type(step.owner), "__pydantic_fields__", {}).get(step.name) if step.kind == "attribute" else None
-        if field is not None and (field.exclude or getattr(field, "exclude_if", None)):
+        field = (
+            getattr(type(step.owner), "__pydantic_fields__", {}).get(step.name) if step.kind == "attribute" else None
+        )
+        if field is not None and is_kept_out(field):
             cls = class_name(step.owner)
             return f"{cls}.{step.name} is kept out of every dump (exclude): take exclude away, or {OPT_OUT}"
     return None
@@ -133,7 +47,8 @@ def _cure_private(case: Case) -> str | None:
     if not any(step.kind == "attribute" and step.name == "__pydantic_private__" for step in case.steps):
         return None
     name = next(
-        (step.name for step in case.steps if str(step.name).startswith("_") and "pydantic" not in str(step.name)), "it"
+        (step.name for step in case.steps if str(step.name).startswith("_") and "pydantic" not in str(step.name)),
+        "it",
     )
     return f"private attributes do not travel: make {name} a field, or {OPT_OUT}"
 
@@ -148,20 +63,6 @@ def _cure_iterator(case: Case) -> str | None:
     if not hasattr(type(case.before), "__next__"):
         return None
     return "it can be gone through only once: share a list of what it gives"
-
-
-def _cure_surrogates(case: Case) -> str | None:
-    keys = list(case.before) if case.difference.found == "keys" else []
-    if not any(isinstance(key, str) and not key.isascii() and re.search("[\ud800-\udfff]", key) for key in keys):
-        return None
-    return f"JSON has no lone surrogates: use other keys, or {OPT_OUT}"
-
-
-def _cure_more_keys(case: Case) -> str | None:
-    tp = unwrapped(case.hint)
-    if case.difference.found != "keys" or not typing_extensions.is_typeddict(get_origin(tp) or tp):
-        return None
-    return f"{type_name(tp)} declares no such keys: declare them, or {OPT_OUT}"
 
 
 def _cure_unannotated(case: Case) -> str | None:
@@ -187,13 +88,12 @@ def _cure_union(case: Case) -> str | None:
     for hint, part in zip(reversed(case.hints), reversed(places), strict=False):
         members = members_of(hint)
         rivals = [m for m in members if m not in (None, type(None))]
-        if len(rivals) > 1 and (part is case.before or len(_fitting(hint, part)) > 1):
-            if type(part) not in _schemas.classes_of(hint) and part is case.before:
+        if len(rivals) > 1 and (part is case.before or len(fitting(hint, part)) > 1):
+            if type(part) not in classes_of(hint) and part is case.before:
                 continue
             names = " and ".join(map(type_name, rivals))
-            return (
-                f"JSON cannot tell {names} apart: make it a tagged union (models told apart by a Literal), or {OPT_OUT}"
-            )
+            tagged = "a tagged union (models told apart by a Literal)"
+            return f"JSON cannot tell {names} apart: make it {tagged}, or {OPT_OUT}"
     return None
 
 
@@ -203,14 +103,14 @@ def _cure_numpy(case: Case) -> str | None:
 
 def numpy_cure(value: Any) -> str | None:
     """Return what to do about one of numpy's scalars."""
-    if not _guard.is_numpy(type(value).__mro__) or value.ndim:
+    if not _leaves.is_numpy(type(value)) or value.ndim:
         return None
     return f"make it a plain {class_name(value.item())} with .item(), or {OPT_OUT}"
 
 
 def _cure_subclass(case: Case) -> str | None:
     sub = type(case.before)
-    bases = _schemas.classes_of(case.hint) if case.hint is not UNKNOWN else (type(case.after),)
+    bases = classes_of(case.hint) if case.hint is not UNKNOWN else (type(case.after),)
     base = next((base for base in bases if base in sub.__mro__[1:] and base is not object), None)
     if base is None or sub in bases:
         return None
@@ -224,19 +124,23 @@ def _cure_zone(case: Case) -> str | None:
     zone = getattr(case.before, "tzinfo", case.before)
     if not isinstance(zone, datetime.tzinfo):
         return None
-    if case.model is not None and _guard.zone_of(zone) is not None:
+    if case.model is not None and _leaves.zone_of(zone)[0] != "other":
         name = type_name(case.model)
         return f"inside {name} only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}"
     return f"of time zones only zoneinfo.ZoneInfo and datetime.timezone travel: use one of them, or {OPT_OUT}"
 
 
 def _cure_keys(case: Case) -> str | None:
-    arguments = get_args(unwrapped(case.hint))
-    if case.difference.found != "keys" or not arguments:
+    tp = unwrapped(case.hint)
+    if case.difference.found != "keys" or case.is_secret or tp is UNKNOWN:
         return None
-    strange = [shown(key) for key in case.before if type(key) not in _schemas.classes_of(arguments[0])]
-    expected = type_name(arguments[0])
-    return f"keys are to be {expected}, which {strange[0]} is not: correct it or the annotation" if strange else None
+    if typing_extensions.is_typeddict(get_origin(tp) or tp):
+        return f"{type_name(tp)} declares no such keys: declare them, or {OPT_OUT}"
+    expected = (*get_args(tp), Any)[0]
+    strange = next((key for key in case.before if type(key) not in classes_of(expected)), None)
+    if expected is Any or strange is None:
+        return None
+    return f"keys are to be {type_name(expected)}, which {shown(strange)} is not: correct it or the annotation"
 
 
 def _cure_setting(case: Case) -> str | None:
@@ -246,7 +150,7 @@ def _cure_setting(case: Case) -> str | None:
 
 
 def setting(value: Any, model: Any) -> str | None:
-    """Return the line that lets a model of its own carry the value."""
+    """Return the line that lets a model of the user's carry the value."""
     if isinstance(value, float) and not math.isfinite(value):
         line = 'ConfigDict(ser_json_inf_nan="constants")'
     elif isinstance(value, bytes):
@@ -265,7 +169,7 @@ def _cure_undeclared(case: Case) -> str | None:
 
 def _cure_other_type(case: Case) -> str | None:
     tp = unwrapped(case.hint)
-    if tp is UNKNOWN or type(case.before) in _schemas.classes_of(tp) or type(case.before) is type(case.after):
+    if tp is UNKNOWN or type(case.before) in classes_of(tp) or type(case.before) is type(case.after):
         return None
     return f"{type_name(tp)} is what the annotation says there: correct the value or the annotation"
 
@@ -274,53 +178,30 @@ def _cure_own_code(case: Case) -> str | None:
     for step in reversed(case.steps):
         cls = type(step.owner)
         decorators = getattr(cls, "__pydantic_decorators__", None)
-        runs = [f.name for f in dataclasses.fields(decorators) if getattr(decorators, f.name)] if decorators else []
-        runs = [name for name in runs if name != "computed_fields"] or ["__post_init__"] * hasattr(cls, "__post_init__")
-        if runs:
-            code = runs[0].removesuffix("s").replace("_", " ").strip()
-            return f"{type_name(cls)}'s own {code} changes it: make it keep what it has made once, or {OPT_OUT}"
+        has_code = decorators and any(getattr(decorators, field.name) for field in dataclasses.fields(decorators))
+        if has_code or hasattr(cls, "__post_init__"):
+            code = f"{type_name(cls)}'s own code (a validator, a serializer, __post_init__)"
+            return f"{code} changes it: make it keep what it has made once, or {OPT_OUT}"
     return None
 
 
+# The first that knows the case is told.
 _CURES: Final[tuple[Callable[[Case], str | None], ...]] = (
-    *(
-        _cure_numpy,
-        _cure_iterator,
-        _cure_surrogates,
-        _cure_more_keys,
-        _cure_incomparable,
-        _cure_excluded,
-        _cure_private,
-        _cure_secret,
-        _cure_unannotated,
-        _cure_vague,
-    ),
-    *(
-        _cure_subclass,
-        _cure_union,
-        _cure_keys,
-        _cure_undeclared,
-        _cure_zone,
-        _cure_setting,
-        _cure_other_type,
-        _cure_own_code,
-    ),
+    *(_cure_numpy, _cure_iterator, _cure_incomparable, _cure_excluded, _cure_private, _cure_secret),
+    *(_cure_unannotated, _cure_vague, _cure_subclass, _cure_union, _cure_keys, _cure_undeclared),
+    *(_cure_zone, _cure_setting, _cure_other_type, _cure_own_code),
 )
 _CURES_OF_MISMATCH: Final = (_cure_excluded, _cure_secret, _cure_subclass, _cure_setting, _cure_other_type)
 _BARE: Final = (
     *(list, dict, tuple, set, frozenset, collections.deque, typing.List, typing.Dict, typing.Tuple),  # noqa: UP006
-    *(collections.abc.Sequence, collections.abc.Mapping, collections.abc.Iterable, collections.abc.Collection),
+    *(
+        collections.abc.Sequence,
+        collections.abc.Mapping,
+        collections.abc.Iterable,
+        collections.abc.Collection,
+    ),
     *(typing.Sequence, typing.Mapping, typing.Iterable, typing.Collection, typing.Set),  # noqa: UP006
 )
-
-
-def case_of(difference: Difference, value_type: Any, *, is_annotated: bool = True) -> Case:
-    """Look up what the annotation says along the way to the difference."""
-    hints = [value_type]
-    for step in difference.steps:
-        hints.append(_inner(hints[-1], step))
-    root = difference.steps[0].owner if difference.steps else difference.before
-    return Case(difference, tuple(hints), root, is_annotated)
 
 
 def cure_of(case: Case) -> str:

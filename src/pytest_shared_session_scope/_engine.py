@@ -7,114 +7,33 @@ The promises rest on this order of steps, in which a process may die between any
 * Who is last is decided under the share's lock. Being last needs that no live worker holds the share and that nobody
   can ask for it any more: every other worker is draining, or gone for good.
 * A worker marks itself as draining before it waits for anybody, so no two workers wait for each other to drain. Only
-  the owner of a fixture that yields once waits for holders; it set its share up before any of them could take it, so
-  along a chain of such waits the times of setup grow, and no chain closes.
+  the owner of a fixture that yields once waits for holders, of its own setup alone: it set its share up before any of
+  them could take it, so along a chain of such waits the times of setup grow, and no chain closes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import enum
-import functools
 import os
-from collections.abc import Callable, Container, Iterator
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
 
-from pytest_shared_session_scope import _run
+from pytest_shared_session_scope import _report, _run
 from pytest_shared_session_scope._annotation import Kind
-from pytest_shared_session_scope._records import Failure, ShareRecord
-from pytest_shared_session_scope._run import DRAINING, GONE, RUNNING, ShareFiles, Workers
+from pytest_shared_session_scope._clock import LONGEST_PAUSE, Clock, pauses
+from pytest_shared_session_scope._decisions import Verdict
+from pytest_shared_session_scope._letting_go import LettingGo
+from pytest_shared_session_scope._observed import Asking, Ending, Observed
+from pytest_shared_session_scope._presence import Presence
+from pytest_shared_session_scope._records import ShareRecord
+from pytest_shared_session_scope._share import Share, Taken
+from pytest_shared_session_scope._share_files import ShareFiles
+from pytest_shared_session_scope._waiting import Waiting
 from pytest_shared_session_scope.errors import SharedFixtureError, WaitTimeoutError
-from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pytest_shared_session_scope._travel import Travel
-
-# Seconds between two looks at what another worker is doing: short at first, for setups that take no time, then a
-# compromise between waking late and costing a core (issue of waking: 95 % within 10 ms, at most 2 % of a core).
-FIRST_PAUSE = 0.001
-LONGEST_PAUSE = 0.008
-
-
-class Clock(Protocol):
-    """What the engine needs of time; all in seconds."""
-
-    def time(self) -> float: ...
-    def monotonic(self) -> float: ...
-    def sleep(self, seconds: float, /) -> None: ...
-
-
-class Verdict(enum.Enum):
-    """What becomes of a holder that wants to let go."""
-
-    LEAVE = "leave"
-    """It goes without a token; somebody else is responsible."""
-    STAY = "stay"
-    """It stays the owner: others need what it set up, and this is no time to wait for them."""
-    WAIT = "wait"
-    """It looks again a little later."""
-    LAST = "last"
-    """It cleans up."""
-
-
-def can_ask(state: str, *, closed: bool, alive: Callable[[], bool]) -> bool:
-    """Say whether a worker in this state may still ask for a share.
-
-    A running worker that died may be replaced by one that asks, until the controller has replaced it or has closed
-    the run. `alive` is only asked where it matters, since it costs a look at a lock.
-    """
-    if state in (DRAINING, GONE):
-        return False
-    if not closed:
-        return True
-    return state == RUNNING and alive()
-
-
-def decide(*, only_owner_cleans: bool, holders: bool, may_be_asked: bool, in_run: bool, patient: bool) -> Verdict:
-    """Decide for a holder that lets go.
-
-    `only_owner_cleans`: it owns a fixture that yields once, so nobody else can clean up for it. `holders`: other live
-    workers hold the share. `may_be_asked`: somebody can still ask for it. `in_run`: it lets go in the middle of the
-    run, where waiting would cost. `patient`: it has not waited for too long.
-    """
-    if not holders and not may_be_asked:
-        return Verdict.LAST
-    if only_owner_cleans:
-        if in_run:
-            return Verdict.STAY
-        return Verdict.WAIT if patient else Verdict.LAST
-    if holders or in_run or not patient:
-        return Verdict.LEAVE
-    return Verdict.WAIT
-
-
-@dataclasses.dataclass(frozen=True)
-class Share:
-    """What the engine is told about a share when it is asked for.
-
-    `timeout` is in seconds, None for no limit. `item` is the node id of the asking test.
-    """
-
-    key: str
-    fixture: str
-    fixture_name: str
-    kind: Kind
-    item: str
-    travel: Travel
-    describe_failure: Callable[[BaseException], Failure]
-    replay: Callable[[Failure, str, str], NoReturn]
-    timeout: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Taken:
-    """The value that tests get, and whether this worker set it up."""
-
-    value: object
-    is_owner: bool
 
 
 class NothingToAdoptError(SharedFixtureError):
@@ -129,39 +48,12 @@ class Engine:
     ) -> None:
         self.directory = directory
         self.worker = worker
-        self.workers = Workers(directory, worker)
+        self.presence = Presence(directory, worker, is_controller_dead)
+        self.observed = Observed()
         self._clock = clock
-        self._is_registered = False
-        self._is_draining = False
-        self._is_controller_dead = is_controller_dead
-        self._adopting: str | None = None
+        self.is_adopting = False
         self._files: dict[str, ShareFiles] = {}
-
-    # -- this worker's own state
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether this worker takes nothing any more."""
-        return self._is_draining
-
-    def drain(self) -> None:
-        """Say that this worker takes nothing any more. Called before the first fixture of the session ends."""
-        if not self._is_draining:
-            self._is_draining = True
-            self.workers.mark(self.worker, DRAINING)
-
-    def _be_present(self) -> None:
-        if self._adopting is not None:
-            return
-        if not self._is_registered:
-            # The lease first: who is seen as running must be provably alive.
-            self.workers.hold_lease()
-            self.workers.mark(self.worker, RUNNING)
-            self._is_registered = True
-        if self._is_draining:
-            # A plugin runs a test again after the session was torn down.
-            self._is_draining = False
-            self.workers.unmark(self.worker, DRAINING)
+        self._endings: dict[str, Ending] = {}
 
     # -- taking
 
@@ -172,26 +64,47 @@ class Engine:
         where another worker's setup takes longer than the share's timeout.
         """
         __tracebackhide__ = True
-        self._be_present()
+        asking = Asking(share.key, share.item, self._clock)
+        try:
+            taken = self._take(share, setup)
+        except BaseException:
+            self.observed.note(asking.end(None))
+            raise
+        self.observed.note(asking.end(taken))
+        return taken
+
+    def _take(self, share: Share, setup: Callable[[], object]) -> Taken:
+        __tracebackhide__ = True
+        if not self.is_adopting:
+            self.presence.register()
         files = ShareFiles(self.directory, share.key, self.worker, share.fixture)
         taken = self._take_ready(share, files)
-        if taken is None and share.key == self._adopting:
-            raise NothingToAdoptError(share.fixture, "another worker has cleaned it up by now")
+        if taken is None and self.is_adopting:
+            raise NothingToAdoptError(share.fixture, "it, or what it depends on, was cleaned up by now")
         if taken is None:
             files.create()
             taken = self._wait_or_set_up(share, files, setup)
         if share.kind is not Kind.RETURNS:  # nothing of it will be cleaned up, so nobody lets go of it
             self._files[share.key] = files
+            if share.is_dynamic:
+                files.note_dynamic()
         return taken
 
     def _take_ready(self, share: Share, files: ShareFiles) -> Taken | None:
         """Take the share if it is ready."""
-        is_holder = share.kind is not Kind.RETURNS and files.hold(share.item)
+        is_holder = share.kind is not Kind.RETURNS
+        if is_holder and not files.hold(share.item):
+            return None  # nobody has asked for it: one that is ready a moment later would be taken, but not held
         taken = None
         try:
             record = files.read("ready")
             if record is not None and not self._is_orphan(record):
-                taken = Taken(share.travel.read(), is_owner=False)
+                since = self._clock.monotonic()
+                value = share.travel.read()
+                seconds = self._clock.monotonic() - since
+                # Asked last: one that sets up afresh drops the holders before it writes its value.
+                if share.kind is not Kind.YIELDS_ONCE or files.is_holding():
+                    taken = Taken(value, is_owner=False, generation=record.generation, seconds=seconds)
         finally:
             if is_holder and taken is None:
                 files.unhold()
@@ -199,29 +112,45 @@ class Engine:
 
     def _is_orphan(self, record: ShareRecord) -> bool:
         """Say whether the resource died with its owner."""
-        return record.kind == Kind.YIELDS_ONCE.value and not self.workers.is_alive(record.worker)
+        return record.kind == Kind.YIELDS_ONCE.value and not self.presence.workers.is_alive(record.worker)
 
     def _wait_or_set_up(self, share: Share, files: ShareFiles, setup: Callable[[], object]) -> Taken:
         __tracebackhide__ = True
         since = self._clock.monotonic()
-        for pause in _pauses():
+        while True:
             if not files.is_locked() and _run.try_lock(files.lock):
                 try:
                     if not self._is_published(share, files):
-                        return Taken(self._set_up(share, files, setup), is_owner=True)
+                        return self._set_up(share, files, setup)
                 finally:
                     files.lock.release()
+            with self._clock.waiting(), Waiting(self.directory, self.worker, share.key, self._clock) as waiting:
+                taken = self._wait_while_locked(share, files, since, waiting)
+            if taken is not None:
+                return taken
+
+    def _wait_while_locked(self, share: Share, files: ShareFiles, since: float, waiting: Waiting) -> Taken | None:
+        """Take the share as soon as it is ready; return None when its lock is free though it is not."""
+        __tracebackhide__ = True
+        for pause in pauses():
             self._replay_failure(share, files)
             taken = self._take_ready(share, files)
             if taken is not None:
                 return taken
             self._check_timeout(share, files, since)
+            waiting.look()
             self._clock.sleep(pause)
+            if not files.is_locked():
+                return None
         raise AssertionError("the pauses never end")
 
     def _is_published(self, share: Share, files: ShareFiles) -> bool:
         record = files.read("ready")
-        return files.has("failed") or (record is not None and not self._is_orphan(record))
+        if record is not None and not self._is_orphan(record):
+            return True
+        failed = files.read("failed")
+        # A rerun may try again what failed in this worker, as it may without workers.
+        return failed is not None and not (share.is_rerun and failed.worker == self.worker)
 
     def _replay_failure(self, share: Share, files: ShareFiles) -> None:
         __tracebackhide__ = True
@@ -234,23 +163,13 @@ class Engine:
         if share.timeout is None or self._clock.monotonic() - since < share.timeout:
             return
         holding = files.read("setting-up")
-        if holding is None:
-            who = "another worker holds its lock"
-        else:
-            alive = "is alive" if self.workers.is_alive(holding.worker) else "is dead"
-            who = (
-                f"worker {holding.worker} (pid {holding.pid}, which {alive}) has been setting it up for "
-                f"{self._clock.time() - holding.started:.1f} s, in {holding.item}"
-            )
-        raise WaitTimeoutError(
-            share.fixture,
-            f"worker {self.worker} waited {share.timeout:g} s for its value: {who}; raise the timeout "
-            f"(timeout= or the ini option shared_session_scope_timeout) or look at what that setup is waiting for",
-        )
+        is_alive = holding is not None and self.presence.workers.is_alive(holding.worker)
+        told = _report.waited_too_long(self.worker, share.timeout, holding, now=self._clock.time(), is_alive=is_alive)
+        raise WaitTimeoutError(share.fixture, told)
 
     # -- setting up, under the share's lock
 
-    def _set_up(self, share: Share, files: ShareFiles, setup: Callable[[], object]) -> object:
+    def _set_up(self, share: Share, files: ShareFiles, setup: Callable[[], object]) -> Taken:
         __tracebackhide__ = True
         record = self._new_record(share, files)
         files.publish("setting-up", record)
@@ -265,11 +184,16 @@ class Engine:
             record = dataclasses.replace(record, seconds=self._clock.monotonic() - started)
             self._publish(share, files, "failed", dataclasses.replace(record, failure=share.describe_failure(error)))
             raise
+        record = dataclasses.replace(record, seconds=self._clock.monotonic() - started, size=share.travel.size())
         if share.kind is not Kind.RETURNS:
             files.hold(share.item)
-        record = dataclasses.replace(record, seconds=self._clock.monotonic() - started)
+            for dependency in self._dependencies(share):
+                dependency.add_dependent(share.key)
+            record = dataclasses.replace(record, shown=share.travel.shown(value))
         self._publish(share, files, "ready", record)
-        return value
+        if share.is_rerun:
+            files.discard("failed")
+        return Taken(value, is_owner=True, generation=record.generation, seconds=record.seconds)
 
     def _publish(self, share: Share, files: ShareFiles, state: str, record: ShareRecord) -> None:
         files.publish(state, record)
@@ -278,6 +202,10 @@ class Engine:
 
     def _new_record(self, share: Share, files: ShareFiles) -> ShareRecord:
         """Return the record of the setup that begins now; what a dead worker left of an earlier one is put aside."""
+        if share.kind is Kind.YIELDS_ONCE:
+            # They hold what died with its owner. To wait for them could close a circle, with owners that wait.
+            for worker in files.other_holders() + files.leaving():
+                files.drop_holder(worker)
         ended = files.ended()
         for state in ("setting-up", "ready", "cleaning"):
             if files.has(state):
@@ -292,11 +220,17 @@ class Engine:
             pid=os.getpid(),
             item=share.item,
             started=self._clock.time(),
+            value_type=share.value_type,
+            parameters=", ".join(f"{name}={share.travel.shown(value)}" for name, value in share.parameters),
         )
+
+    def _dependencies(self, share: Share) -> list[ShareFiles]:
+        return [ShareFiles(self.directory, key, self.worker, share.fixture) for key in share.depends_on]
 
     def abandon(self, share: Share) -> None:
         """Stop holding a share that was taken but cannot be used in this worker."""
         self._files.pop(share.key).unhold()
+        self.presence.note_unheld()
 
     # -- letting go
 
@@ -314,112 +248,26 @@ class Engine:
         if yields_once and not is_owner:
             files.leave()
             return Verdict.LEAVE
-        asked = is_test_left or self.is_anybody_left
-        until = self._clock.monotonic() + patience
-        for pause in _pauses():
-            _run.wait_lock(files.lock)
-            verdict = Verdict.WAIT
-            try:
-                verdict = self._judge(
-                    files,
-                    only_owner_cleans=yields_once,
-                    asked=asked,
-                    in_run=is_test_left is not None,
-                    patient=self._clock.monotonic() < until,
-                )
-            finally:
-                # Whoever is last keeps the lock: who asks now waits until all is cleaned up.
-                if verdict is not Verdict.LAST:
-                    files.lock.release()
-            if verdict is not Verdict.WAIT:
-                return verdict
-            self._clock.sleep(pause)
-        raise AssertionError("the pauses never end")
-
-    def _judge(
-        self, files: ShareFiles, *, only_owner_cleans: bool, asked: Callable[[], bool], in_run: bool, patient: bool
-    ) -> Verdict:
-        """Decide under the share's lock, and do what the verdict means to the other workers."""
-        holders = self._is_any_alive(files, files.other_holders())
-        verdict = decide(
-            only_owner_cleans=only_owner_cleans,
-            holders=holders,
-            may_be_asked=holders or asked(),
-            in_run=in_run,
-            patient=patient,
-        )
-        if verdict is Verdict.LAST and not self._withdraw(files, heedless=holders):
-            return Verdict.WAIT
-        if verdict is Verdict.LEAVE:
-            files.leave()
+        since = self._clock.monotonic()
+        verdict = LettingGo(files, self.presence, yields_once, is_test_left).wait_for_verdict(self._clock, patience)
+        self._endings[share.key] = Ending(self._clock, since)
         return verdict
-
-    def _withdraw(self, files: ShareFiles, *, heedless: bool) -> bool:
-        """Withdraw the share, unless another worker's fixture is still ending or somebody has become a holder."""
-        if not heedless and self._is_any_alive(files, files.leaving()):
-            return False
-        files.rename("ready", "cleaning")
-        if not heedless and self._is_any_alive(files, files.other_holders()):
-            files.rename("cleaning", "ready")
-            return False
-        return True
-
-    def _is_any_alive(self, files: ShareFiles, workers: list[str]) -> bool:
-        """Say whether one of the workers lives; what the dead ones before it left is removed. They hold nothing."""
-        for worker in workers:
-            if self.workers.is_alive(worker):
-                return True
-            files.drop_holder(worker)
-        return False
-
-    def is_anybody_left(self) -> bool:
-        """Say whether a worker beside this one may still ask for a share."""
-        roster = self.workers.roster()
-        others = [(worker, state) for worker, state in roster.states.items() if worker != self.worker]
-        closed = roster.closed or self._is_controller_dead()
-        return any(
-            can_ask(state, closed=closed, alive=functools.partial(self.workers.is_alive, worker))
-            for worker, state in others
-        )
-
-    def other_workers(self) -> list[str]:
-        """Return the workers beside this one that are not gone."""
-        states = self.workers.roster().states
-        return [worker for worker, state in states.items() if worker != self.worker and state != GONE]
 
     # -- adopting
 
     @contextlib.contextmanager
-    def adopting(self, key: str) -> Iterator[None]:
-        """Take a share that nobody holds any more, inside: without setting it up, and without ceasing to drain."""
-        self._adopting = key
-        self.workers.hold_lease()
+    def adopting(self) -> Generator[None, None, None]:
+        """Take, inside, only what is set up, and without ceasing to drain.
+
+        What ends inside, since pytest ends a fixture to set it up with another parameter, is let go as in the run:
+        what depends on it may be the next to be taken.
+        """
+        self.presence.workers.hold_lease()
+        self.is_adopting = True
         try:
             yield
         finally:
-            self._adopting = None
-
-    def unfinished(self, known: Container[str]) -> Iterator[tuple[str, ShareRecord, bool]]:
-        """Yield the key and record of each share that yields twice and is not cleaned up, and whether a worker holds it.
-
-        Those `known` are left out.
-        """
-        for key in _run.share_keys(self.directory):
-            files = ShareFiles(self.directory, key, self.worker, key)
-            if key in known or not files.exists():
-                continue
-            self._revive(files)
-            record = files.read("ready")
-            if record is not None and record.kind == Kind.YIELDS_TWICE.value:
-                holders = files.other_holders() + files.leaving()
-                yield key, record, self._is_any_alive(files, holders)
-
-    def _revive(self, files: ShareFiles) -> None:
-        """Make a share ready again whose cleanup was cut off by the death of its worker, which had the lock."""
-        if files.has("cleaning") and not files.is_locked() and _run.try_lock(files.lock):
-            if files.has("cleaning"):
-                files.rename("cleaning", "ready")
-            files.lock.release()
+            self.is_adopting = False
 
     def wait_a_little(self) -> None:
         """Give the others time."""
@@ -427,25 +275,26 @@ class Engine:
 
     # -- the end
 
-    def finish(self, share: Share, verdict: Verdict) -> None:
-        """Close what `let_go` began, once the fixture's own code has ended."""
+    def finish(self, share: Share, verdict: Verdict, error: BaseException | None = None) -> None:
+        """Close what `let_go` began, once the fixture's own code has ended, or raised `error`."""
         files = self._files.pop(share.key)
         if verdict is Verdict.LEAVE:
             files.unleave()
             return
+        try:
+            self._note_cleanup(share, files, error)
+            # Last: a store that cannot delete must not have the fixture cleaned up once more by another worker.
+            share.travel.delete()
+        finally:
+            files.lock.release()
+
+    def _note_cleanup(self, share: Share, files: ShareFiles, error: BaseException | None) -> None:
         record = files.read("cleaning")
         files.unhold()
-        share.travel.delete()
+        for dependency in self._dependencies(share):
+            dependency.drop_dependent(share.key)
         if record is not None:
-            record = dataclasses.replace(record, cleaned_by=self.worker)
+            record = self._endings.pop(share.key).noted_in(dataclasses.replace(record, cleaned_by=self.worker), error)
             files.publish(f"cleaned-{record.generation}", record)
             files.discard("cleaning")
             share.travel.note(record)
-        files.lock.release()
-
-
-def _pauses() -> Iterator[float]:
-    pause = FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -5,15 +5,31 @@ from __future__ import annotations
 import dataclasses
 import functools
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope import _failures, _identity
-from pytest_shared_session_scope._annotation import UNANNOTATED, Kind, Sharing, admits_none, sharing_of
-from pytest_shared_session_scope._engine import Share
+from pytest_shared_session_scope import _code, _failures, _identity
+from pytest_shared_session_scope._annotation import (
+    UNANNOTATED,
+    Kind,
+    Sharing,
+    admits_none,
+    name_of,
+    sharing_of,
+    value_of_two_yields,
+)
+from pytest_shared_session_scope._generators import (
+    FIRST_IS_NOT_SENT,
+    NONE_IS_TAKEN,
+    ONCE_INSTEAD,
+    OneYield,
+    TwoYields,
+)
+from pytest_shared_session_scope._share import Share, Taken
 from pytest_shared_session_scope._shares import Held, shares_of
 from pytest_shared_session_scope._travel import Travel
 from pytest_shared_session_scope.errors import DefinitionError, ProtocolError
+from pytest_shared_session_scope.store import holds_of
 from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store
 
 if TYPE_CHECKING:
@@ -23,8 +39,6 @@ if TYPE_CHECKING:
     from pytest_shared_session_scope._shares import Shares
 
 TIMEOUT_INI: Final = "shared_session_scope_timeout"
-_ONCE_INSTEAD: Final = "annotate it -> Iterator[T] to share an ordinary fixture that yields once"
-_TWICE_INSTEAD: Final = "annotate it -> SharedGenerator[T] to yield twice"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,24 +69,28 @@ class Definition:
         self._enclosing = enclosing
         self._sharing: Sharing | None = None
         self._codec: Codec | None = None
+        self._value_type = ""
 
     def sharing(self, fixture: str) -> Sharing:
         """Return how the fixture shares. Raises `DefinitionError` for an annotation that does not fit."""
         if self._sharing is None:
             sharing = sharing_of(self.function, fixture, self._enclosing())
+            if self.options.first is not None and sharing.kind is Kind.YIELDS_ONCE:
+                # Only the first of two yields is sent a token; the later releases had no generators but those.
+                sharing = Sharing(Kind.YIELDS_TWICE, value_of_two_yields(sharing.value_type))
             self._check(sharing, fixture)
             self._sharing = sharing
+            self._value_type = "" if sharing.value_type is UNANNOTATED else name_of(sharing.value_type)
             self._enclosing = dict  # the names of a function's frame are not kept alive longer than needed
         return self._sharing
 
     def _check(self, sharing: Sharing, fixture: str) -> None:
-        twice = sharing.kind is Kind.YIELDS_TWICE
-        if twice and self.options.first is None and admits_none(sharing.value_type):
-            raise DefinitionError(
-                fixture,
-                "its value may be None, which the first yield gets where the value has yet to be set up; pass "
-                f"first=SetupToken.FIRST to get that token instead, or {_ONCE_INSTEAD}",
-            )
+        if sharing.kind is not Kind.YIELDS_TWICE or self.options.first is not None:
+            return
+        if _code.names_setup_token(self.function):
+            raise DefinitionError(fixture, FIRST_IS_NOT_SENT)
+        if admits_none(sharing.value_type):
+            raise DefinitionError(fixture, f"its value may be None, {NONE_IS_TAKEN}, or {ONCE_INSTEAD}")
 
     def codec(self, fixture: str) -> Codec:
         """Return the fixture's serializer; imports pydantic."""
@@ -84,7 +102,7 @@ class Definition:
         from pytest_shared_session_scope import _codec
 
         options = self.options
-        holds = getattr(options.store, "holds", "objects")
+        holds = holds_of(options.store)
         if options.serialize is not None and options.deserialize is not None:
             return _codec.custom_codec(options.serialize, options.deserialize, fixture, holds)
         if holds == "objects":
@@ -104,14 +122,19 @@ class Definition:
         identity = _identity.identify(request, self.function, bound=bool(args), run=shares.state.run)
         shares.note_current(request, identity.key)
         if identity.key not in shares.held:
-            share = self._share(request, identity, fixture, kwargs)
+            share = self._share(shares, request, identity, fixture, kwargs)
             own = {name: value for name, value in kwargs.items() if name in self._names}
             call = functools.partial(self.function, *args, **own)
             _WAYS[share.kind](self, shares, request, _Call(share, identity, call, self.options))
         return shares.held[identity.key].value
 
     def _share(
-        self, request: pytest.FixtureRequest, identity: _identity.Identity, fixture: str, kwargs: dict[str, Any]
+        self,
+        shares: Shares,
+        request: pytest.FixtureRequest,
+        identity: _identity.Identity,
+        fixture: str,
+        kwargs: dict[str, Any],
     ) -> Share:
         options = self.options
         return Share(
@@ -131,6 +154,12 @@ class Definition:
             describe_failure=_failures.describe_failure,
             replay=_failures.replay,
             timeout=_timeout(request.config, options),
+            is_dynamic=identity.inherits and not _identity.is_named(request),
+            depends_on=shares.dependencies_of(request),
+            # Set by pytest-rerunfailures, which has no public way to ask.
+            is_rerun=getattr(_identity.item_of(request), "execution_count", 1) > 1,
+            value_type=self._value_type,
+            parameters=tuple((parameter.fixture_name, parameter.value) for parameter in identity.parameters),
         )
 
 
@@ -150,45 +179,61 @@ class _Call:
     function: Callable[[], Any]
     options: Options
 
-    def hold(self, shares: Shares, request: pytest.FixtureRequest, data: object, is_owner: bool, end: Any) -> None:
+    def hold(self, shares: Shares, request: pytest.FixtureRequest, taken: Taken, end: Any) -> None:
         """Keep the share with what tests get: the data, or what `parse` makes of it in this worker."""
         __tracebackhide__ = True
-        held = Held(self.share, self.identity, data, is_owner, end)
+        held = Held(self.share, self.identity, taken.value, taken.is_owner, end)
         shares.add(request, held)
         if self.options.parse is not None:
-            held.value = self.options.parse(data)
+            held.value = self.options.parse(taken.value)
 
 
 def _return(_: Definition, shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
     taken = shares.engine.take(call.share, call.function)
-    call.hold(shares, request, taken.value, taken.is_owner, None)
+    call.hold(shares, request, taken, None)
 
 
 def _yield_once(_: Definition, shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
-    run = _OneYield(call.share.fixture, call.function)
+    run = OneYield(call.share.fixture, call.function)
     taken = _take(shares, call, run.set_up, run.end)
-    call.hold(shares, request, taken.value, taken.is_owner, run.end if taken.is_owner else None)
+    call.hold(shares, request, taken, run.end if taken.is_owner else None)
 
 
 def _yield_twice(_: Definition, shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
-    run = _TwoYields(call.share.fixture, call.function)
-    taken = _take(shares, call, functools.partial(run.set_up, call.options.first), run.end)
+    run = TwoYields(call.share.fixture, call.function, call.options.first)
+    taken = _take(shares, call, run.create, run.end)
     if not taken.is_owner:
         try:
-            run.set_up(taken.value)
+            _check_yielded(call, run.set_up(taken.value), taken.value, shares.engine.worker)
         except BaseException:
             shares.engine.abandon(call.share)
             raise
-    call.hold(shares, request, taken.value, taken.is_owner, run.end)
+    call.hold(shares, request, taken, run.end)
+
+
+def _check_yielded(call: _Call, yielded: object, sent: object, worker: str) -> None:
+    """Every worker's tests get the same value; what a worker makes of it must not be dropped in silence."""
+    __tracebackhide__ = True
+    if yielded is sent or call.share.travel.holds_objects:
+        return
+    from pytest_shared_session_scope import _guard, _words
+
+    difference = _guard.difference(sent, yielded)
+    if difference is not None:
+        raise ProtocolError(
+            call.share.fixture,
+            f"it yielded another value in worker {worker} than it was sent: {_words.change(difference)}; yield the "
+            f"value that the first yield returned, and use parse= to make something of it in each worker",
+        )
 
 
 _WAYS: Final = {Kind.RETURNS: _return, Kind.YIELDS_ONCE: _yield_once, Kind.YIELDS_TWICE: _yield_twice}
 
 
-def _take(shares: Shares, call: _Call, set_up: Callable[[], object], end: Callable[[CleanupToken], None]) -> Any:
+def _take(shares: Shares, call: _Call, set_up: Callable[[], object], end: Callable[[CleanupToken], None]) -> Taken:
     """Take the share; what was set up but cannot be shared is cleaned up at once, for nobody else can."""
     __tracebackhide__ = True
     is_set_up = False
@@ -206,62 +251,6 @@ def _take(shares: Shares, call: _Call, set_up: Callable[[], object], end: Callab
         if is_set_up:
             end(CleanupToken.LAST)
         raise
-
-
-class _OneYield:
-    """The generator of a fixture that yields once; only its owner runs it."""
-
-    def __init__(self, fixture: str, function: Callable[[], Generator[Any, Any, None]]) -> None:
-        self._fixture = fixture
-        self._function = function
-
-    def set_up(self) -> object:
-        __tracebackhide__ = True
-        self._generator = self._function()
-        try:
-            return next(self._generator)
-        except StopIteration:
-            raise ProtocolError(self._fixture, "it did not yield; it must yield exactly once") from None
-
-    def end(self, _: CleanupToken | None) -> None:
-        __tracebackhide__ = True
-        try:
-            next(self._generator)
-        except StopIteration:
-            return
-        self._generator.close()
-        raise ProtocolError(self._fixture, f"it must yield exactly once, and yielded again; {_TWICE_INSTEAD}")
-
-
-class _TwoYields:
-    """The generator of a fixture that yields twice; every worker that takes the share runs one."""
-
-    def __init__(self, fixture: str, function: Callable[[], Generator[Any, Any, None]]) -> None:
-        self._fixture = fixture
-        self._function = function
-
-    def set_up(self, sent: object) -> object:
-        """Run to the second yield, sending the value or what says that there is none yet; return what is yielded."""
-        __tracebackhide__ = True
-        self._generator = self._function()
-        try:
-            next(self._generator)
-            return self._generator.send(sent)
-        except StopIteration:
-            raise ProtocolError(
-                self._fixture,
-                "it must yield exactly twice: once for the value or None, once for the value that tests get; "
-                f"{_ONCE_INSTEAD}",
-            ) from None
-
-    def end(self, token: CleanupToken | None) -> None:
-        __tracebackhide__ = True
-        try:
-            self._generator.send(token)
-        except StopIteration:
-            return
-        self._generator.close()
-        raise ProtocolError(self._fixture, "it must yield exactly twice, and yielded a third time; remove that yield")
 
 
 def frame_names(frame: types.FrameType | None) -> Callable[[], dict[str, Any]]:

@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -51,7 +51,7 @@ class Identity:
 
 def fixturedef_of(request: pytest.FixtureRequest) -> pytest.FixtureDef[Any]:
     """Return the definition of the fixture that the request is for."""
-    definition: pytest.FixtureDef[Any] = request._fixturedef  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    definition: pytest.FixtureDef[Any] = cast("Any", request)._fixturedef  # noqa: SLF001 - see above
     return definition
 
 
@@ -98,6 +98,11 @@ def identify(request: pytest.FixtureRequest, function: Callable[..., Any], *, bo
         fixture += f" with the parameter {_shorten(request.param)}"
     name = fixturedef.argname
     return Identity(_key(name, parts), fixture, name, parameters, inherits=bool(inherited))
+
+
+def is_named(request: pytest.FixtureRequest) -> bool:
+    """Say whether the test names the request's fixture among its own, or what it depends on."""
+    return fixturedef_of(request).argname in getattr(item_of(request), "fixturenames", ())
 
 
 def is_needed_by(item: pytest.Item, identity: Identity) -> bool:

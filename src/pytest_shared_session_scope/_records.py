@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import Any, cast
 
 FORMAT = 1
 
@@ -27,7 +27,10 @@ class ShareRecord:
     """One setup of a share: who did it, when, in which test, and how it ended.
 
     `started` is in seconds since the epoch, `seconds` how long the setup took. `generation` counts the setups of
-    the share from 1. `item` is the node id of the test that asked, `fixture_name` the name it asked for.
+    the share from 1. `item` is the node id of the test that asked, `fixture_name` the name it asked for. `shown` is a
+    short text for the value, without secrets; None until there is one. For the report alone: the annotated `value_type`
+    and the `parameters` as text, the `size` of what is stored in bytes where it is known, and how long the worker that
+    cleaned up waited for the others, when it began, how long it took, and what was raised.
     """
 
     fixture: str
@@ -39,8 +42,16 @@ class ShareRecord:
     item: str
     started: float
     seconds: float = 0.0
+    shown: str | None = None
     cleaned_by: str | None = None
     failure: Failure | None = None
+    value_type: str = ""
+    parameters: str = ""
+    size: int | None = None
+    cleanup_waited: float = 0.0
+    cleanup_started: float = 0.0
+    cleanup_seconds: float = 0.0
+    cleanup_error: str | None = None
     format: int = FORMAT
 
 
@@ -60,13 +71,14 @@ def parse(text: str) -> ShareRecord:
         raise ValueError(f"record format {fields.get('format')!r}, this release reads {FORMAT}")
     if fields.get("failure") is not None:
         fields["failure"] = _build(Failure, _object(fields["failure"], "failure"))
-    return _build(ShareRecord, fields)
+    record: ShareRecord = _build(ShareRecord, fields)
+    return record
 
 
 def _object(data: object, what: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise ValueError(f"{what} is no JSON object")
-    return data
+        raise ValueError(f"{what} is no JSON object")  # noqa: TRY004 - what was read has a wrong value
+    return cast("dict[str, Any]", data)
 
 
 def _build(cls: type[Any], data: dict[str, Any]) -> Any:
@@ -85,6 +97,7 @@ _CHECKS: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),
     "float": (int, float),
+    "int | None": (int, type(None)),
     "str | None": (str, type(None)),
     "Failure | None": (Failure, type(None)),
 }

@@ -1,29 +1,33 @@
 """Puts a refusal into a sentence: the fact, the place, the cure. Tells no secret."""
 
+# What is looked into is of every type and none.
+# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from pytest_shared_session_scope import _cures
-from pytest_shared_session_scope._cures import BY_OBJECT, OPT_OUT, case_of
-from pytest_shared_session_scope._guard import ABSENT, Difference, Step
+from pytest_shared_session_scope._cases import Case, case_of
+from pytest_shared_session_scope._column import ABSENT, Difference, Step
+from pytest_shared_session_scope._cures import BY_OBJECT, OPT_OUT
+from pytest_shared_session_scope._secrets import Steps, fields_of, holds_secret, parts_of
 from pytest_shared_session_scope._words import (
-    Steps,
     an,
     change,
     class_name,
-    has_secret,
-    holds_secret,
     is_typed,
     named_after,
-    parts_of,
     path_of,
     type_name,
     with_class,
 )
+
+# What pydantic says of a cycle, in part.
+HOLDS_ITSELF: Final = "id repeated"
 
 
 class Explainer:
@@ -34,10 +38,13 @@ class Explainer:
 
     def difference(self, difference: Difference) -> tuple[str, str]:
         """Return the reason for refusing a value that does not come back the same, and the path."""
-        path = path_of(difference.steps)
-        cure = _cures.cure_of(case_of(difference, self.value_type, is_annotated=self.is_annotated))
-        lost = change(difference)
-        return f"its value would change on its way to the other workers{_at(path)}: {lost}; {cure}", path
+        case = case_of(difference, self.value_type, is_annotated=self.is_annotated)
+        path = path_of(case.told)
+        lost = "a secret changed" if case.is_secret else change(difference)
+        return (
+            f"its value would change on its way to the other workers{_at(path)}: {lost}; {_cures.cure_of(case)}",
+            path,
+        )
 
     def failure(self, value: object, exc: Exception) -> tuple[str, str]:
         """Return the reason for refusing a value that pydantic does not dump or not load again, and the path."""
@@ -53,24 +60,24 @@ class Explainer:
         if error["type"] == "json_invalid":
             return _too_deep() if "recursion" in error["msg"] else (f"its value {_unwritten(': ' + error['msg'])}", "$")
         steps, part = _followed(value, error["loc"][1:])
-        cure = _cures.cure_of_mismatch(case_of(Difference("value", part, ABSENT, steps), self.value_type))
-        told = "a secret" if has_secret(steps, part) else with_class(part)
+        case = self._case(steps, part)
+        told = "a secret" if case.is_secret else with_class(part)
         # A user's own validator may quote what it was given.
         is_told = error["type"] not in ("value_error", "assertion_error") or not holds_secret(value)
         message = f" ({error['msg']})" if is_told else ""
-        path = path_of(steps)
+        path, cure = path_of(case.told), _cures.cure_of_mismatch(case)
         return f"its value does not match its annotation{_at(path)}: {told}{message}; {cure}", path
 
     def _undumpable(self, value: object, exc: Exception) -> tuple[str, str]:
         text = str(exc)
-        if "id repeated" in text:
+        if HOLDS_ITSELF in text:
             return f"its value holds itself, which JSON cannot say; {BY_OBJECT}", "$"
         if "depth exceeded" in text or isinstance(exc, RecursionError):
             return _too_deep()
         for steps, part in parts_of(value):
             reason = self._unwritable(part, steps, text)
             if reason is not None:
-                path = path_of(steps)
+                path = path_of(self._case(steps, part).told)
                 return f"its value cannot be written as JSON{_at(path)}: {reason}", path
         told = "" if holds_secret(value) else f": {type(exc).__name__}: {text}"
         return f"its value {_unwritten(told)}", "$"
@@ -83,11 +90,17 @@ class Explainer:
                 cure = f"annotate the fixture -> {named_after(steps[0].owner if steps else part)}"
             return f"{an(class_name(part))} is nothing that JSON knows; {cure}"
         if "invalid utf-8" in text and type(part) is bytes and not _is_utf8(part):
-            model = case_of(Difference("value", part, None, steps), self.value_type).model
-            return f"{_told(steps, part)} is no UTF-8; {_cures.setting(part, model) if model else OPT_OUT}"
+            model = self._case(steps, part).model
+            return f"{self._told(steps, part)} is no UTF-8; {_cures.setting(part, model) if model else OPT_OUT}"
         if "surrogates" in text and isinstance(part, str) and not _is_utf8(part):
-            return f"{_told(steps, part)} has lone surrogates; share the bytes they stand for, or {OPT_OUT}"
+            return f"{self._told(steps, part)} has lone surrogates; share the bytes they stand for, or {OPT_OUT}"
         return None
+
+    def _told(self, steps: Steps, part: object) -> str:
+        return "a secret" if self._case(steps, part).is_secret else with_class(part)
+
+    def _case(self, steps: Steps, part: object) -> Case:
+        return case_of(Difference("value", part, ABSENT, steps), self.value_type)
 
 
 def no_adapter(value_type: Any, exc: Exception) -> str:
@@ -130,18 +143,9 @@ def _step(part: Any, name: int | str) -> tuple[Step, Any] | None:
     if isinstance(name, int):
         items = list(part) if isinstance(part, list | tuple | set | frozenset) else []
         return (Step(part, "index", name), items[name]) if name < len(items) else None
-    if (
-        isinstance(name, str)
-        and not isinstance(part, type)
-        and name in (*_fields(part), *getattr(part, "__dict__", ()))
-    ):
+    if name in (*fields_of(type(part)), *getattr(part, "__dict__", ())):
         return Step(part, "attribute", name), getattr(part, name, ABSENT)
     return None
-
-
-def _fields(part: object) -> tuple[str, ...]:
-    declared = "__pydantic_fields__", "__dataclass_fields__"
-    return tuple(name for fields in declared for name in getattr(type(part), fields, ())) + getattr(part, "_fields", ())
 
 
 def _too_deep() -> tuple[str, str]:
@@ -150,10 +154,6 @@ def _too_deep() -> tuple[str, str]:
 
 def _unwritten(detail: str) -> str:
     return f"cannot be written as JSON{detail}; {BY_OBJECT}"
-
-
-def _told(steps: Steps, part: object) -> str:
-    return "a secret" if has_secret(steps, part) else with_class(part)
 
 
 def _is_utf8(text: str | bytes) -> bool:

@@ -6,21 +6,22 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_shared_session_scope import _identity, _run
 from pytest_shared_session_scope._annotation import Kind
-from pytest_shared_session_scope._engine import Engine, Share, Verdict
+from pytest_shared_session_scope._decisions import Verdict
+from pytest_shared_session_scope._engine import Engine
+from pytest_shared_session_scope._ledger import ledger_of
+from pytest_shared_session_scope._share import Share
 from pytest_shared_session_scope._state import STATE
-from pytest_shared_session_scope.errors import DefinitionError, WaitTimeoutError
+from pytest_shared_session_scope._timer import WaitingClock
+from pytest_shared_session_scope.errors import DefinitionError, LockTimeoutError
 from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
     from pytest_shared_session_scope._identity import Identity
@@ -33,8 +34,8 @@ FOR_EVER: Final = float("inf")
 class Held:
     """A share that this worker holds.
 
-    `value` is what tests get. `end` runs the fixture's own end with a token, None where this worker has none to run. `dependents` are
-    the keys of the shares in this worker that depend on it, in the order in which they were taken.
+    `value` is what tests get. `end` runs the fixture's own end with a token, None where this worker has none to run.
+    `dependents` are the keys of the shares in this worker that depend on it, in the order in which they were taken.
     """
 
     share: Share
@@ -42,8 +43,7 @@ class Held:
     value: object
     is_owner: bool
     end: Callable[[CleanupToken | None], None] | None
-    dependents: list[str] = dataclasses.field(default_factory=list)
-    is_asked_dynamically: bool = False
+    dependents: list[str] = dataclasses.field(default_factory=list[str])
 
 
 class Shares:
@@ -61,15 +61,17 @@ class Shares:
         """Remember which share a shared fixture's definition stands for now."""
         self._current[_identity.fixturedef_of(request)] = key
 
+    def dependencies_of(self, request: pytest.FixtureRequest) -> tuple[str, ...]:
+        """Return the keys of the shares that the request's fixture takes and that will be cleaned up."""
+        keys = (self._current.get(dependency, "") for dependency in _identity.dependencies_of(request))
+        return tuple(key for key in keys if key in self.held and self.held[key].share.kind is not Kind.RETURNS)
+
     def add(self, request: pytest.FixtureRequest, held: Held) -> None:
         """Keep a share until the session, or something it depends on, ends."""
         key = held.share.key
         self.held[key] = held
         if held.share.kind is Kind.RETURNS:
             return  # nothing will be cleaned up
-        held.is_asked_dynamically = held.identity.fixture_name not in getattr(
-            _identity.item_of(request), "fixturenames", ()
-        )
         request.session.addfinalizer(functools.partial(self.end, key))
         for dependency in _identity.dependencies_of(request):
             self._end_before(dependency, held)
@@ -95,29 +97,43 @@ class Shares:
                 stack.callback(self.end, dependent)
             # The stack calls in reverse, and goes on when one of them raises.
 
+    def end_all(self) -> None:
+        """Let go of what pytest has not ended: an interrupt in one fixture's end makes it forget the others."""
+        with contextlib.ExitStack() as stack:
+            for key, held in self.held.items():
+                if held.share.kind is not Kind.RETURNS:
+                    stack.callback(self.end, key)
+
     def _end_one(self, held: Held) -> None:
         __tracebackhide__ = True
         verdict = self.engine.let_go(
             held.share,
             is_owner=held.is_owner,
-            is_test_left=None if self.engine.is_draining else functools.partial(self._is_test_left, held),
+            is_test_left=functools.partial(self._is_test_left, held) if self._is_in_run() else None,
             patience=self.patience,
         )
         if verdict is Verdict.STAY:
             return
         del self.held[held.share.key]
+        error: BaseException | None = None
         try:
             if held.end is not None:
                 held.end(CleanupToken.LAST if verdict is Verdict.LAST else None)
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
-            self.engine.finish(held.share, verdict)
+            self.engine.finish(held.share, verdict, error)
+
+    def _is_in_run(self) -> bool:
+        return self.engine.is_adopting or not self.engine.presence.is_draining
 
     def _is_test_left(self, held: Held) -> bool:
         progress = self.state.progress
-        if progress is None or held.is_asked_dynamically:
+        if progress is None:
             return True
         is_needed_by = functools.partial(_identity.is_needed_by, identity=held.identity)
-        return progress.is_test_left(is_needed_by, self.engine.other_workers())
+        return progress.is_test_left(is_needed_by, self.engine.presence.others())
 
 
 def shares_of(config: pytest.Config, fixture: str) -> Shares:
@@ -130,8 +146,7 @@ def shares_of(config: pytest.Config, fixture: str) -> Shares:
             "or load it with -p pytest_shared_session_scope.plugin",
         )
     if state.shares is None:
-        is_controller_dead = functools.partial(_is_controller_dead, state)
-        engine = Engine(directory_of(config, state), state.worker, time, is_controller_dead)
+        engine = Engine(directory_of(config, state), state.worker, WaitingClock(state.timer), state.is_controller_dead)
         state.shares = Shares(engine, state)
     return state.shares
 
@@ -140,35 +155,38 @@ def directory_of(config: pytest.Config, state: RunState) -> Path:
     """Return the run's directory, made here in a run without a controller."""
     if state.directory is None:
         state.directory = _run.create_directory(base_directory(config))
+        workers = _run.Workers(state.directory, _run.CONTROLLER)
+        workers.hold_lease()
+        config.add_cleanup(workers.release_lease)
+        ledger_of(config).begin(state.run, state.directory)
     return state.directory
 
 
 def base_directory(config: pytest.Config) -> Path:
     """Return pytest's base temporary directory of this process."""
     # The public way is a fixture, which a controller has none of; xdist reads the same attribute for its workers.
-    base: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # noqa: SLF001
-    return base
+    private: Any = config
+    return Path(private._tmp_path_factory.getbasetemp())  # noqa: SLF001
 
 
-@contextlib.contextmanager
-def named_lock(config: pytest.Config, name: str, timeout: float | None) -> Iterator[None]:
-    """Hold a lock between the run's workers; see `SharedLock`."""
-    directory = directory_of(config, config.stash[STATE])
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    lock = _run.new_lock(directory / "locks" / digest)
-    if not _run.wait_lock(lock, timeout):
-        raise WaitTimeoutError(
-            f"lock {name!r}", f"another worker has held it for the {timeout:g} s that this worker waited; raise timeout="
-        )
-    try:
-        yield
-    finally:
-        lock.release()
+class NamedLock:
+    """A lock between the run's workers; see `SharedLock`. A class, so that no frame of ours is in a traceback."""
 
+    def __init__(self, config: pytest.Config, name: str, timeout: float | None) -> None:
+        directory = directory_of(config, config.stash[STATE])
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        self._name = name
+        self._timeout = timeout
+        self._lock = _run.new_lock(directory / "locks" / digest)
 
-def _is_controller_dead(state: RunState) -> bool:
-    """Say whether the process that started this worker is gone: another one is its parent now.
+    def __enter__(self) -> None:
+        __tracebackhide__ = True
+        if not _run.wait_lock(self._lock, self._timeout):
+            raise LockTimeoutError(
+                repr(self._name),
+                f"another worker held it for the {self._timeout:g} s that this worker waited; raise timeout= or look "
+                f"at what is done under the lock",
+            )
 
-    Windows keeps the number of a dead parent; there a run whose controller was killed ends when xdist ends its workers.
-    """
-    return state.controller_pid is not None and os.getppid() != state.controller_pid
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()

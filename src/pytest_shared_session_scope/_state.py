@@ -1,12 +1,16 @@
-"""What the plugin knows of the run before any fixture is shared. Every pytest run imports it: it imports only pytest."""
+"""What the plugin knows of the run before any fixture is shared. Every pytest run imports it, so it imports little."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from pytest_shared_session_scope._options import NEVER
+from pytest_shared_session_scope._timer import Timer
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._progress import Progress
@@ -20,7 +24,8 @@ class RunState:
     `directory` is the run's directory, None until somebody needs it in a run without a controller. `controller_pid` is
     the process id of a controller that started this process, None where there is none. `is_each` says that every worker
     runs every test (`--dist each`). `shares` and `progress` are there once a shared fixture is.
-    `last_item` is the test that ran last in this process.
+    `last_item` is the test that ran last in this process, `report` when the section at the end is wanted. `timer` is
+    pytest-timeout's.
     """
 
     worker: str
@@ -31,6 +36,16 @@ class RunState:
     shares: Shares | None = None
     progress: Progress | None = None
     last_item: pytest.Item | None = None
+    timer: Timer = dataclasses.field(default_factory=Timer)
+    report: str = NEVER
+
+    def is_controller_dead(self) -> bool:
+        """Say whether the process that started this worker is gone: another one is its parent now.
+
+        Windows keeps the number of a dead parent; there a run whose controller was killed ends when xdist ends its
+        workers.
+        """
+        return self.controller_pid is not None and os.getppid() != self.controller_pid
 
 
 STATE: Final = pytest.StashKey[RunState]()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_shared_session_scope import _records
 from pytest_shared_session_scope.errors import SharedFixtureError, StoreError
-from pytest_shared_session_scope.store import LocalFileStoreMixin
+from pytest_shared_session_scope.store import LocalFileStoreMixin, holds_of
 from pytest_shared_session_scope.types import Store, StoreValueNotExists
 
 if TYPE_CHECKING:
@@ -57,10 +57,25 @@ class Travel:
         return self.codec.load(data)
 
     def delete(self) -> None:
-        """Remove the value from its store, where the store can."""
+        """Remove the value from its store, where the store can. Raises `StoreError`."""
         delete = getattr(self.store, "delete", None)
-        if delete is not None:
+        if delete is None:
+            return
+        try:
             delete(self.identifier, self.fixture_values)
+        except Exception as error:
+            raise StoreError(
+                self.fixture,
+                f"it was cleaned up, but its value could not be deleted from {self._store}: {_say(error)}",
+            ) from error
+
+    def size(self) -> int | None:
+        """Return how many bytes are stored, where the store keeps a local file."""
+        if not isinstance(self.store, LocalFileStoreMixin):
+            return None
+        with contextlib.suppress(OSError, KeyError):  # a store may give its files other names, and need no fixture
+            return self.store.size(self.identifier, self.fixture_values)
+        return None
 
     def lock(self) -> AbstractContextManager[Any]:
         """Return the store's lock, to be held while the value is set up; none where the engine's own is enough."""
@@ -72,10 +87,22 @@ class Travel:
         """Keep what the engine wrote about the share in the metadata storage, if there is one."""
         if self.metadata_storage is not None:
             text = _records.encode(record)
-            holds_text = getattr(self.metadata_storage, "holds", "objects") == "text"
+            # A store that does not say what it holds was written for the earlier releases, which gave it text.
+            holds_text = getattr(self.metadata_storage, "holds", "text") == "text"
             self.metadata_storage.write(
                 f"{self.identifier}-metadata", text if holds_text else json.loads(text), self.fixture_values
             )
+
+    def shown(self, value: object) -> str:
+        """Return a short text for the value, without secrets."""
+        from pytest_shared_session_scope import _words
+
+        return _words.shown(value)
+
+    @property
+    def holds_objects(self) -> bool:
+        """Whether the store takes responsibility for what a value is when it comes back."""
+        return holds_of(self.store) == "objects"
 
     @property
     def _store(self) -> str:

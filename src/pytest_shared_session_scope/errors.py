@@ -9,6 +9,7 @@ __all__ = [
     "AnnotationError",
     "CodecError",
     "DefinitionError",
+    "LockTimeoutError",
     "ProtocolError",
     "SetupFailedError",
     "SharedFixtureError",
@@ -90,3 +91,14 @@ class WaitTimeoutError(SharedFixtureError, TimeoutError):
     def __str__(self) -> str:
         # See `StoreError.__str__`: TimeoutError is an OSError.
         return SharedFixtureError.__str__(self)
+
+
+class LockTimeoutError(WaitTimeoutError):
+    """A lock of the fixture `shared_lock` could not be had within its `timeout` (seconds).
+
+    Attributes:
+        fixture: the lock's name, as a literal.
+    """
+
+    def __str__(self) -> str:
+        return f"shared lock {self.fixture}: {self.reason}"

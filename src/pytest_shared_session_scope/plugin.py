@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from pytest_shared_session_scope._options import ALWAYS, add_options, are_files_wanted, report_wanted
 from pytest_shared_session_scope._state import STATE, RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from pytest_shared_session_scope._controller import Controller
+    from pytest_shared_session_scope._controller import Controller  # noqa: F401 - in a string
+    from pytest_shared_session_scope._report import Death
     from pytest_shared_session_scope.types import SharedLock
 
 _CONTROLLER: Final = pytest.StashKey["Controller"]()
@@ -27,10 +30,7 @@ _NORMAL_ENDS: Final = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the package."""
-    parser.addini(
-        "shared_session_scope_timeout",
-        "how long (seconds) a worker waits for a shared fixture that another worker sets up; without limit by default",
-    )
+    add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     told = given.get("shared_session_scope")
     if told is None:
         # No worker: xdist's name for the only process, or the controller, is `master`.
-        config.stash[STATE] = RunState(worker="master", run=uuid.uuid4().hex)
+        config.stash[STATE] = RunState(worker="master", run=uuid.uuid4().hex, report=report_wanted(config))
         return
     config.stash[STATE] = RunState(
         worker=given["workerid"],
@@ -57,10 +57,17 @@ def pytest_configure_node(node: Any) -> None:
     """Tell a worker about the run, in the controller."""
     from pytest_shared_session_scope import _run, _shares
     from pytest_shared_session_scope._controller import Controller
+    from pytest_shared_session_scope._ledger import ledger_of
+    from pytest_shared_session_scope._watch import watch
 
     stash = node.config.stash
     if _CONTROLLER not in stash:
-        stash[_CONTROLLER] = Controller(_run.create_directory(_shares.base_directory(node.config)))
+        directory = _run.create_directory(_shares.base_directory(node.config))
+        stash[_CONTROLLER] = Controller(directory)
+        watch(node.config, directory)
+        stash[STATE].run = node.workerinput["testrunuid"]
+        node.config.add_cleanup(stash[_CONTROLLER].release_lease)
+        ledger_of(node.config).begin(stash[STATE].run, directory)
     stash[_CONTROLLER].expect(node)
 
 
@@ -69,6 +76,62 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     """Note that a worker is gone, in the controller."""
     if _CONTROLLER in node.config.stash:
         node.config.stash[_CONTROLLER].lose(node, error)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
+    """Note in which test a worker died, in the controller."""
+    worker = report.node
+    if _CONTROLLER in worker.config.stash:
+        worker.config.stash[_CONTROLLER].note_crash(worker.gateway.id, crashitem)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    """Note what pytest-timeout does, so that its timer can be put off."""
+    item.config.stash[STATE].timer.note_set(item, settings)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
+    """Note what pytest-timeout does, so that its timer can be put off."""
+    item.config.stash[STATE].timer.note_cancelled()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Tell what earlier runs did not clean up."""
+    from pytest_shared_session_scope._ledger import ledger_of
+
+    return [f"an earlier run: {line}" for line in ledger_of(config).tell()]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell what this run shared, and what it did not clean up; of that the next run will tell once more."""
+    directory, deaths = _directory_and_deaths(config)
+    state = config.stash[STATE]
+    left: list[str] = []
+    if (directory is not None and _has_shares(directory)) or state.report == ALWAYS:
+        from pytest_shared_session_scope import _telling
+
+        left = _telling.tell(terminalreporter, config, _telling.facts_of(config, directory, deaths))
+    if directory is not None:
+        from pytest_shared_session_scope._ledger import ledger_of
+
+        ledger_of(config).end(state.run, left)
+
+
+def _directory_and_deaths(config: pytest.Config) -> tuple[Path | None, Mapping[str, Death]]:
+    if _CONTROLLER in config.stash:
+        return config.stash[_CONTROLLER].directory, config.stash[_CONTROLLER].deaths
+    return config.stash[STATE].directory, {}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Check what a test, and each fixture that it uses, takes a shared fixture as."""
+    if "pytest_shared_session_scope._decorator" in sys.modules:
+        from pytest_shared_session_scope._parameters import check_parameters
+
+        check_parameters(metafunc)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -95,10 +158,29 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Show a user's own lines alone, unless pytest is to show all."""
+    is_ours = "pytest_shared_session_scope._decorator" in sys.modules
+    if is_ours and call.excinfo is not None and not item.config.getoption("fulltrace", default=False):
+        from pytest_shared_session_scope._frames import trim
+
+        trim(call.excinfo, item.config.rootpath)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
     """Note that nothing is asked for any more, before pytest ends the fixtures that are left."""
-    if _CONTROLLER in session.config.stash:
-        session.config.stash[_CONTROLLER].close()
+    config = session.config
+    if _CONTROLLER in config.stash:
+        config.stash[_CONTROLLER].close()
+    directory, deaths = _directory_and_deaths(config)
+    is_told = config.stash[STATE].worker == "master" and config.getoption("xmlpath", None)
+    if is_told and directory is not None and _has_shares(directory):
+        from pytest_shared_session_scope import _telling
+
+        # Before pytest writes its file. Without workers, the fixtures have ended with the last test by now.
+        _telling.add_properties(config, _telling.facts_of(config, directory, deaths))
+    if _CONTROLLER in config.stash:
         return
     _drain(session, session.config.stash[STATE], is_cut_short=exitstatus not in _NORMAL_ENDS)
 
@@ -107,12 +189,26 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
 def pytest_sessionfinish_after_fixtures(session: pytest.Session) -> None:
     """Clean up, after pytest has ended all fixtures here, what no worker holds any more."""
     state = session.config.stash[STATE]
-    if _CONTROLLER in session.config.stash or state.directory is None:
-        return
-    if state.shares is not None or _has_shares(state.directory):
-        from pytest_shared_session_scope._adoption import adopt
+    if _CONTROLLER not in session.config.stash and state.directory is not None:
+        _clean_up_what_is_left(session, state, state.directory)
+    if state.worker == "master" and are_files_wanted(session.config):
+        from pytest_shared_session_scope import _telling
 
-        adopt(session, state)
+        _telling.write_files(session.config, _telling.facts_of(session.config, *_directory_and_deaths(session.config)))
+
+
+def _clean_up_what_is_left(session: pytest.Session, state: RunState, directory: Path) -> None:
+    if state.shares is not None or _has_shares(directory):
+        from pytest_shared_session_scope._adoption import adopt_what_is_left
+
+        adopt_what_is_left(session, state)
+    if state.shares is not None and state.worker != "master":
+        state.shares.engine.observed.write(directory, state.worker)
+    if state.is_controller_dead():
+        # Here, since without its controller xdist lets a worker come no further.
+        from pytest_shared_session_scope._ledger import end_in_place_of_controller
+
+        end_in_place_of_controller(session.config, state)
 
 
 def _has_shares(directory: Path) -> bool:
@@ -120,19 +216,27 @@ def _has_shares(directory: Path) -> bool:
 
 
 def _drain(session: pytest.Session, state: RunState, *, is_cut_short: bool = False) -> None:
-    if state.shares is not None:
-        if is_cut_short or _stops_by_itself(session):
-            state.shares.patience = _PATIENCE_OF_ONE_THAT_STOPS
-        state.shares.engine.drain()
-    elif state.directory is not None:
+    if state.directory is None:
+        return
+    if state.shares is None and not _has_shares(state.directory):
         from pytest_shared_session_scope import _run
 
         _run.Workers(state.directory, state.worker).mark(state.worker, _run.DRAINING)
+        return
+    from pytest_shared_session_scope._adoption import adopt_before_letting_go
+    from pytest_shared_session_scope._shares import shares_of
+
+    shares = shares_of(session.config, "")
+    if is_cut_short or _stops_by_itself(session):
+        shares.patience = _PATIENCE_OF_ONE_THAT_STOPS
+    if not shares.engine.presence.is_draining:
+        shares.engine.presence.drain()
+        adopt_before_letting_go(session, state, shares)
 
 
 def _stops_by_itself(session: pytest.Session) -> bool:
     """Say whether the controller does not know that this worker stops. It counts as many failures for -x, or more."""
-    maxfail: int = session.config.getoption("maxfail")
+    maxfail: int | None = session.config.getoption("maxfail")
     if maxfail and session.testsfailed >= maxfail:
         return False
     return bool(session.shouldstop or session.shouldfail)
@@ -141,10 +245,12 @@ def _stops_by_itself(session: pytest.Session) -> bool:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind."""
-    state = config.stash.get(STATE, None)
-    if state is None or state.worker != "master":
+    if STATE not in config.stash:
         return
-    directory = state.directory or (config.stash[_CONTROLLER].directory if _CONTROLLER in config.stash else None)
+    state = config.stash[STATE]
+    if state.worker != "master":
+        return
+    directory, _ = _directory_and_deaths(config)
     if directory is not None:
         from pytest_shared_session_scope import _run
 
@@ -153,11 +259,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def shared_lock(pytestconfig: pytest.Config) -> SharedLock:
-    """Locks between the workers of a run: `with shared_lock("clone-template"): ...` is entered by one at a time."""
+    """Locks between the workers of a run, each known by a name.
+
+    `with shared_lock("clone-template"): ...` is entered by one worker at a time.
+    """
 
     def lock(name: str, timeout: float | None = None) -> AbstractContextManager[None]:
-        from pytest_shared_session_scope._shares import named_lock
+        from pytest_shared_session_scope._shares import NamedLock
 
-        return named_lock(pytestconfig, name, timeout)
+        return NamedLock(pytestconfig, name, timeout)
 
     return lock

@@ -63,7 +63,7 @@ class SharedLock(Protocol):
     def __call__(self, name: str, timeout: float | None = None) -> AbstractContextManager[None]:
         """Return a context manager that only one worker is inside of at a time, for one `name`.
 
-        Raises `WaitTimeoutError` when the lock could not be had within `timeout` seconds (None: no limit).
+        Raises `LockTimeoutError` when the lock could not be had within `timeout` seconds (None: no limit).
         """
         ...
 

@@ -47,7 +47,22 @@ def test_indirect_parameters_share_where_they_are_equal(suite: Suite, workers: i
     setups = _setups(suite)
     # Equal plain parameters are one share; opaque ones are told apart by where they were written.
     assert setups == sorted(
-        ["1", "2", "3", "'1'", "7", "8", "8", "9", "'../../x'", repr("\0"), repr("x" * 5000), "'con'", "''", repr("\ud800")]
+        [
+            "1",
+            "2",
+            "3",
+            "'1'",
+            "7",
+            "8",
+            "8",
+            "9",
+            "'../../x'",
+            repr("\0"),
+            repr("x" * 5000),
+            "'con'",
+            "''",
+            repr("\ud800"),
+        ]
     )
 
 
@@ -107,7 +122,7 @@ def test_an_override_takes_the_overridden_fixture(suite: Suite, workers: int | N
             def test_it(self, i, db): assert db == "class over override of base"
         """,
     )
-    suite.run("-W", "ignore::pytest.PytestRemovedIn10Warning", workers=workers).assert_outcomes(passed=9)
+    suite.run("-W", "ignore::pytest.PytestDeprecationWarning", workers=workers).assert_outcomes(passed=9)
     assert _setups(suite) == ["base", "class", "override"]
     assert suite.words("cleanup") == [["cleanup", "override"], ["cleanup", "base"]]
 
@@ -169,7 +184,7 @@ def test_a_fixture_of_a_base_class_is_one_share_for_each_test_class(suite: Suite
             port = 2
         """,
     )
-    suite.run("-W", "ignore::pytest.PytestRemovedIn10Warning", workers=workers).assert_outcomes(passed=6)
+    suite.run("-W", "ignore::pytest.PytestDeprecationWarning", workers=workers).assert_outcomes(passed=6)
     assert _setups(suite) == ["1", "2"]
 
 
@@ -304,3 +319,108 @@ def test_shares_that_depend_on_a_parametrized_fixture(suite: Suite, workers: int
                 alive.remove(event[1])
             elif event[0] == "let go":
                 assert event[1] in alive
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_a_share_that_ends_in_the_run_and_is_asked_for_dynamically_elsewhere(suite: Suite, workers: int) -> None:
+    """Who names it does not know who else will ask: it is kept until the end."""
+    suite.write(
+        conftest="""
+        def wait_for(name):
+            until = time.monotonic() + 30
+            while not Path(name).exists():
+                assert time.monotonic() < until
+                time.sleep(0.005)
+
+        @pytest.fixture(scope="session", params=[0, 1])
+        def ordinary(request):
+            return request.param
+
+        @shared_session_scope_fixture
+        def share(ordinary) -> SharedGenerator[int]:
+            value = yield None
+            if value is None:
+                log("setup", ordinary)
+            if (yield ordinary) is CleanupToken.LAST:
+                log("cleanup", ordinary)
+        """,
+        # It lets go of the share with 0 when it comes to 1, while the other has only asked for it by name once.
+        test_a="""
+        from conftest import wait_for
+
+        def test_names_it(share, ordinary):
+            if ordinary == 1:
+                Path("let-go").touch()
+            else:
+                wait_for("asked")
+        """,
+        test_b="""
+        from conftest import wait_for
+
+        @pytest.mark.parametrize("i", range(2))
+        def test_asks(request, ordinary, i):
+            if ordinary == 0 and i == 0:
+                request.getfixturevalue("share")
+                Path("asked").touch()
+            if ordinary == 1 and i == 0:
+                wait_for("let-go")
+            request.getfixturevalue("share")
+        """,
+    )
+    suite.run("--dist", "loadfile", workers=workers).assert_outcomes(passed=6)
+    assert sorted(suite.words("setup")) == [["setup", 0], ["setup", 1]]
+    assert sorted(suite.words("cleanup")) == [["cleanup", 0], ["cleanup", 1]]
+
+
+def test_a_share_is_kept_while_one_that_depends_on_it_is_not_cleaned_up(suite: Suite) -> None:
+    """The only holder of the dependent share dies; the other worker must not end in the run what that one needs."""
+    suite.write(
+        conftest="""
+        def wait_for(name):
+            until = time.monotonic() + 30
+            while not Path(name).exists():
+                assert time.monotonic() < until
+                time.sleep(0.005)
+
+        @pytest.fixture(scope="session", params=[0, 1])
+        def ordinary(request):
+            return request.param
+
+        @shared_session_scope_fixture
+        def base(ordinary) -> SharedGenerator[str]:
+            value = yield None
+            if value is None:
+                log("setup", "base", ordinary)
+            if (yield "base") is CleanupToken.LAST:
+                log("cleanup", "base", ordinary)
+
+        @shared_session_scope_fixture
+        def dependent(base) -> SharedGenerator[str]:
+            value = yield None
+            if value is None:
+                log("setup", "dependent")
+            if (yield "dependent") is CleanupToken.LAST:
+                log("cleanup", "dependent")
+        """,
+        test_a="""
+        from conftest import wait_for
+
+        def test_lets_go_of_base_in_the_run(base, ordinary):
+            if ordinary == 0:
+                wait_for("dead")
+                time.sleep(0.3)  # for the controller to notice
+        """,
+        test_b="""
+        import signal
+        from conftest import wait_for
+
+        @pytest.mark.parametrize("ordinary", [0], indirect=True)
+        def test_dies(dependent, ordinary):
+            Path("dead").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=2)
+    words = [words for _, *words in suite.events]
+    assert words.index(["cleanup", "dependent"]) < words.index(["cleanup", "base", 0])
+    assert words.count(["setup", "base", 0]) == words.count(["setup", "dependent"]) == 1

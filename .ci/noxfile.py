@@ -1,0 +1,88 @@
+"""The suite on every supported Python, against the built wheel, with the newest and the lowest supported versions.
+
+`nox -f .ci/noxfile.py` runs it whole; a session runs what is said after `--`, or everything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).resolve().parents[1]
+CACHE = ROOT / ".ci-cache"
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
+# What pyenv has installed is found too, whichever of it is switched on.
+_PYENV = sorted((Path.home() / ".pyenv" / "versions").glob("*/bin"))
+os.environ["PATH"] = os.pathsep.join([*map(str, _PYENV), os.environ["PATH"]])
+
+nox.options.envdir = str(CACHE / "nox")
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["newest", "pytest8", "lowest"]
+
+_TOML = (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def _requirements(name: str) -> list[str]:
+    """Return a list of requirements in pyproject.toml; tomllib is there only since Python 3.11."""
+    found = re.search(rf"^{name} = \[\n(.*?)^\]", _TOML, re.MULTILINE | re.DOTALL)
+    assert found is not None, name
+    return re.findall(r'^\s*"([^"]+)"', found[1], re.MULTILINE)
+
+
+# What checks and builds is for one Python.
+_TOOLS = ("build", "hatchling", "mypy", "pyright", "ruff", "types-")
+_TESTING = [line for line in _requirements("dev") if not line.startswith(_TOOLS)]
+
+
+def _wheel(session: nox.Session) -> str:
+    """Build the wheel, once for all sessions."""
+    given = os.environ.get("CI_WHEEL")
+    if given:
+        return given
+    directory = CACHE / "dist"
+    shutil.rmtree(directory, ignore_errors=True)
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(directory), str(ROOT), silent=True)
+    [wheel] = directory.glob("*.whl")
+    os.environ["CI_WHEEL"] = str(wheel)
+    return str(wheel)
+
+
+def _suite(session: nox.Session, *constraints: str) -> None:
+    session.chdir(ROOT)
+    session.install("-q", _wheel(session), *_TESTING, *constraints)
+    where = "import pytest_shared_session_scope as p, pathlib; assert 'site-packages' in p.__file__, p.__file__"
+    session.run("python", "-c", where)
+    session.run("python", "-m", "pip", "list", "--format=freeze", silent=True)
+    workers = os.environ.get("CI_WORKERS", "4")
+    session.run("python", "-m", "pytest", "-q", "-n", workers, *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def newest(session: nox.Session) -> None:
+    """Run the suite with the newest versions of everything."""
+    # The README's command runs the suite whole on one Python; each here runs another part of what starts processes.
+    part = PYTHONS.index(str(session.python)) + 1
+    os.environ["TEST_PART"] = os.environ.get("CI_PART", f"{part}/6")
+    _suite(session)
+
+
+@nox.session(python="3.12")
+def pytest8(session: nox.Session) -> None:
+    """Run the suite with the newest pytest 8."""
+    _suite(session, "pytest==8.*")
+
+
+@nox.session(python="3.10")
+def lowest(session: nox.Session) -> None:
+    """Run the suite with the lowest versions that pyproject.toml allows."""
+    os.environ["TEST_PART"] = os.environ.get("CI_PART", "6/6")
+    _suite(session, *[line.replace(">=", "==") for line in _requirements("dependencies")])
+
+
+if __name__ == "__main__":
+    sys.exit("run it with nox: nox -f .ci/noxfile.py")

@@ -1,0 +1,51 @@
+"""A fixture that yields twice: every worker runs it; the first one creates, the last one drops.
+
+It suits what outlives the process that made it, as a bucket, a schema or an account in the cloud does:
+any worker can clean that up, also when the one that created it is gone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_shared_session_scope import CleanupToken, SharedGenerator, shared_session_scope_fixture
+
+
+@dataclasses.dataclass(frozen=True)
+class Bucket:
+    """A place for objects; here it is a directory."""
+
+    path: Path
+
+    def put(self, name: str, content: str) -> None:
+        """Keep an object."""
+        (self.path / name).write_text(content)
+
+    def get(self, name: str) -> str:
+        """Return an object."""
+        return (self.path / name).read_text()
+
+
+@shared_session_scope_fixture
+def bucket(note: Callable[[str, str], None]) -> SharedGenerator[Bucket]:
+    """The run's bucket."""
+    bucket = yield None
+    if bucket is None:  # no worker has created it yet
+        note("set up", "bucket")
+        bucket = Bucket(Path(tempfile.mkdtemp(prefix="bucket-")))
+    token: CleanupToken | None = yield bucket  # here this worker's tests run
+    if token is CleanupToken.LAST:  # no worker uses it any more
+        shutil.rmtree(bucket.path)
+        note("cleaned up", "bucket")
+
+
+def test_an_object_is_kept(bucket: Bucket) -> None:
+    """The bucket is everybody's, so each test gives its object a name that no other has."""
+    name = str(uuid.uuid4())
+    bucket.put(name, "content")
+    assert bucket.get(name) == "content"

@@ -1,0 +1,84 @@
+"""One worker lets go of one share: it waits until the verdict is known, and does what that means to the others."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pytest_shared_session_scope import _run
+from pytest_shared_session_scope._clock import Clock, pauses
+from pytest_shared_session_scope._decisions import Verdict, decide
+
+if TYPE_CHECKING:
+    from pytest_shared_session_scope._presence import Presence
+    from pytest_shared_session_scope._share_files import ShareFiles
+
+
+@dataclasses.dataclass(frozen=True)
+class LettingGo:
+    """A holder that wants to let go.
+
+    `only_owner_cleans` says that it owns a fixture that yields once. `is_test_left` is given where it lets go in the
+    middle of the run, and says whether a test is left that names the share.
+    """
+
+    files: ShareFiles
+    presence: Presence
+    only_owner_cleans: bool
+    is_test_left: Callable[[], bool] | None
+
+    def wait_for_verdict(self, clock: Clock, patience: float) -> Verdict:
+        """Return LEAVE, STAY or LAST; with LAST this worker has the share's lock: who asks waits until all is clean."""
+        until = clock.monotonic() + patience
+        with clock.waiting():
+            for pause in pauses():
+                # Another worker that has the lock decides, or cleans up.
+                if _run.try_lock(self.files.lock):
+                    verdict = self._judge_and_release(patient=clock.monotonic() < until)
+                    if verdict is not Verdict.WAIT:
+                        return verdict
+                clock.sleep(pause)
+        raise AssertionError("the pauses never end")
+
+    def _judge_and_release(self, *, patient: bool) -> Verdict:
+        verdict = Verdict.WAIT
+        try:
+            verdict = self._judge(patient=patient)
+        finally:
+            if verdict is not Verdict.LAST:
+                self.files.lock.release()
+        return verdict
+
+    def _judge(self, *, patient: bool) -> Verdict:
+        """Decide under the share's lock, and do what the verdict means to the other workers."""
+        holders = self.presence.is_any_alive(self.files, self.files.other_holders())
+        verdict = decide(
+            only_owner_cleans=self.only_owner_cleans,
+            holders=holders,
+            may_be_asked=holders or self._may_be_asked(),
+            in_run=self.is_test_left is not None,
+            patient=patient,
+        )
+        if verdict is Verdict.LAST and not self._withdraw(heedless=holders):
+            return Verdict.WAIT
+        if verdict is Verdict.LEAVE:
+            self.files.leave()
+            if not holders:
+                self.presence.note_unheld()
+        return verdict
+
+    def _may_be_asked(self) -> bool:
+        if self.is_test_left is None:
+            return self.presence.is_anybody_left()
+        return self.files.may_be_needed() or self.is_test_left()
+
+    def _withdraw(self, *, heedless: bool) -> bool:
+        """Withdraw the share, unless another worker's fixture is still ending or somebody has become a holder."""
+        if not heedless and self.presence.is_any_alive(self.files, self.files.leaving()):
+            return False
+        self.files.rename("ready", "cleaning")
+        if not heedless and self.presence.is_any_alive(self.files, self.files.other_holders()):
+            self.files.rename("cleaning", "ready")
+            return False
+        return True

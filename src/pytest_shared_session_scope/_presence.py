@@ -1,0 +1,82 @@
+"""Who takes part in the run, as one worker sees it, and what it tells the others of itself."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from pytest_shared_session_scope import _run
+from pytest_shared_session_scope._decisions import can_ask
+from pytest_shared_session_scope._run import DRAINING, GONE, RUNNING, Workers
+from pytest_shared_session_scope._share_files import ShareFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Presence:
+    """One worker among the others. It registers itself with its first share, so that a run without any pays nothing."""
+
+    def __init__(self, directory: Path, worker: str, is_controller_dead: Callable[[], bool] = lambda: False) -> None:
+        self.worker = worker
+        self.workers = Workers(directory, worker)
+        self.is_draining = False
+        self._is_registered = False
+        self._is_controller_dead = is_controller_dead
+
+    def register(self) -> None:
+        """Say that this worker lives, and takes shares."""
+        if not self._is_registered:
+            # The lease first: who is seen as running must be provably alive.
+            self.workers.hold_lease()
+            self.workers.mark(self.worker, RUNNING)
+            self._is_registered = True
+        if self.is_draining:
+            # A plugin runs a test again after the session was torn down.
+            self.is_draining = False
+            self.workers.unmark(self.worker, DRAINING)
+
+    def drain(self) -> None:
+        """Say that this worker takes nothing any more. Called before the first fixture of the session ends."""
+        if not self.is_draining:
+            self.is_draining = True
+            self.workers.mark(self.worker, DRAINING)
+
+    def is_anybody_left(self) -> bool:
+        """Say whether a worker beside this one may still ask for a share."""
+        roster = self.workers.roster()
+        closed = roster.closed or self._is_controller_dead()
+        return any(
+            can_ask(state, closed=closed, alive=functools.partial(self.workers.is_alive, worker))
+            for worker, state in roster.states.items()
+            if worker != self.worker
+        )
+
+    def others(self) -> list[str]:
+        """Return the workers beside this one that are not gone."""
+        states = self.workers.roster().states
+        return [worker for worker, state in states.items() if worker != self.worker and state != GONE]
+
+    def note_unheld(self) -> None:
+        """Note that a share is left which nobody holds."""
+        self.workers.mark(_run.CONTROLLER, _run.UNHELD)
+
+    def may_be_unheld(self) -> bool:
+        """Say whether there may be a share which nobody holds: one was left so, or a worker is dead.
+
+        Who is gone has ended or died: it is not told from the marks, and worth a look at the shares.
+        """
+        roster = self.workers.roster()
+        return roster.unheld or any(
+            state == GONE or (state in (RUNNING, DRAINING) and not self.workers.is_alive(worker))
+            for worker, state in roster.states.items()
+        )
+
+    def is_any_alive(self, files: ShareFiles, workers: Iterable[str]) -> bool:
+        """Say whether one of a share's holders lives; what the dead ones before it left is removed."""
+        for worker in workers:
+            if self.workers.is_alive(worker):
+                return True
+            files.drop_holder(worker)
+        return False

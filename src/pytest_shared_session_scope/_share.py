@@ -1,0 +1,51 @@
+"""What the engine is told of a share, and what it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from pytest_shared_session_scope._annotation import Kind
+    from pytest_shared_session_scope._records import Failure
+    from pytest_shared_session_scope._travel import Travel
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What the engine is told about a share when it is asked for.
+
+    `timeout` is in seconds, None for no limit. `item` is the node id of the asking test, `is_rerun` says that a plugin
+    runs it once more, after it failed. `is_dynamic` says that the share may end in the middle of the run, and that the
+    test does not name it; `depends_on` has the keys of the shares that it depends on. `value_type` and `parameters`
+    (names and values) are for the report.
+    """
+
+    key: str
+    fixture: str
+    fixture_name: str
+    kind: Kind
+    item: str
+    travel: Travel
+    describe_failure: Callable[[BaseException], Failure]
+    replay: Callable[[Failure, str, str], NoReturn]
+    timeout: float | None = None
+    is_rerun: bool = False
+    is_dynamic: bool = False
+    depends_on: tuple[str, ...] = ()
+    value_type: str = ""
+    parameters: tuple[tuple[str, object], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """The value that tests get, and whether this worker set it up.
+
+    `generation` is the setup's, `seconds` how long that took, or reading what another worker set up.
+    """
+
+    value: object
+    is_owner: bool
+    generation: int
+    seconds: float

@@ -1,0 +1,99 @@
+"""What type checkers are told about the decorators: their options, and what they make of a function. Runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
+
+from typing_extensions import TypedDict
+
+from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+U = TypeVar("U")
+ValueT_contra = TypeVar("ValueT_contra", contravariant=True)
+TestsT_co = TypeVar("TestsT_co", covariant=True)
+# What a store is asked to hold; the default store holds text or bytes.
+DataT = TypeVar("DataT")
+TextT = TypeVar("TextT", bound=str | bytes)
+
+Ids = Sequence[object | None] | Callable[[Any], object | None]
+
+
+class FixtureOptionsButFirst(TypedDict, total=False):
+    """The options that say nothing about the value's type, for decorators that decide what the first yield gets."""
+
+    timeout: float | None
+    metadata_storage: Store[Any] | None
+    params: Iterable[object] | None
+    ids: Ids | None
+    autouse: bool
+    name: str | None
+
+
+class FixtureOptions(FixtureOptionsButFirst, total=False):
+    """The options that say nothing about the value's type."""
+
+    first: SetupToken | None
+
+
+class SharedFixtureDecorator(Protocol):
+    """Turns a function into a shared fixture, whatever the type of its value.
+
+    A generator that yields twice is told from one that yields once by what may be sent to it.
+    """
+
+    @overload
+    def __call__(self, function: Callable[P, Generator[T | None, CleanupToken, None]], /) -> Callable[P, T]: ...
+    @overload
+    def __call__(self, function: Callable[P, Iterator[T]], /) -> Callable[P, T]: ...
+    @overload
+    def __call__(self, function: Callable[P, T], /) -> Callable[P, T]: ...
+
+
+class AnyValue(Protocol):
+    """A type that no value has: what fits it is `Any`."""
+
+    def __any__(self, nothing: AnyValue, /) -> AnyValue: ...
+
+
+class TypedFixtureDecorator(Protocol[ValueT_contra, TestsT_co]):
+    """Turns a function whose value fits the decorator's options into a shared fixture.
+
+    Both types are that of the options' values. Where they know none (`json.loads` returns `Any`), the function's own
+    type stands; else theirs, since `deserialize` makes what tests get.
+    """
+
+    @overload
+    def __call__(
+        self: TypedFixtureDecorator[Any, AnyValue],
+        function: Callable[P, Generator[T | None, CleanupToken, None]],
+        /,
+    ) -> Callable[P, T]: ...
+    @overload
+    def __call__(
+        self: TypedFixtureDecorator[Any, AnyValue], function: Callable[P, Iterator[T]], /
+    ) -> Callable[P, T]: ...
+    @overload
+    def __call__(self: TypedFixtureDecorator[Any, AnyValue], function: Callable[P, T], /) -> Callable[P, T]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[
+            P, Generator[ValueT_contra | None, CleanupToken, None] | Iterator[ValueT_contra] | ValueT_contra
+        ],
+        /,
+    ) -> Callable[P, TestsT_co]: ...
+
+
+class ParsedFixtureDecorator(Protocol[ValueT_contra, TestsT_co]):
+    """Turns a function whose value `parse` takes into a shared fixture whose tests get what `parse` returns."""
+
+    def __call__(
+        self,
+        function: Callable[
+            P, Generator[ValueT_contra | None, CleanupToken, None] | Iterator[ValueT_contra] | ValueT_contra
+        ],
+        /,
+    ) -> Callable[P, TestsT_co]: ...

@@ -1,0 +1,190 @@
+"""From the facts of a run to the lines of the section at its end. Prints nothing, touches no file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from pytest_shared_session_scope import _facts, _report
+from pytest_shared_session_scope._observed import READ
+
+if TYPE_CHECKING:
+    from pytest_shared_session_scope._facts import Facts, Setup
+
+# A wait below this many seconds is not worth a word: reading a value takes about as long.
+_WORTH_TELLING: Final = 0.01
+# So many of the longest are listed where pytest was not asked for durations.
+_FEW: Final = 3
+_A_TENTH: Final = 0.1
+_TEN: Final = 10.0
+_THOUSAND: Final = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A line, and how pytest's terminal writer is to mark it: `{"red": True}`."""
+
+    text: str
+    markup: dict[str, bool] = dataclasses.field(default_factory=dict[str, bool])
+
+
+def lines(facts: Facts, width: int, durations: int | None = None) -> list[Line]:
+    """Return the section about what a run shared, for a terminal of `width` columns.
+
+    `durations` is pytest's option of that name: how many of the slowest are asked for, 0 for all.
+    """
+    found = [line for setup in facts.setups for line in _setup(setup, facts, width)]
+    found += [Line(text, {"red": True}) for text in facts.garbled]
+    found += [Line(text) for text in _fill(_totals(facts), width, "", ";")]
+    return [*found, *_durations(facts, durations)]
+
+
+def not_cleaned_up(facts: Facts) -> list[str]:
+    """Return a line for each setup that was not cleaned up, in their order, and for what cannot be read."""
+    left = [setup.record for setup in facts.setups if setup.end == _facts.NOT_CLEANED_UP]
+    told = [_report.not_cleaned_up(record, facts.deaths) for record in sorted(left, key=lambda record: record.started)]
+    return [*told, *facts.garbled]
+
+
+# --- one setup -------------------------------------------------------------------------------------------
+
+
+def _setup(setup: Setup, facts: Facts, width: int) -> Iterator[Line]:
+    for text in _fill(list(_head(setup)), width, "", ","):
+        yield Line(text, {"bold": True})
+    for text in _fill(list(_course(setup, is_alone=len(facts.workers) == 1)), width, "  ", ";"):
+        if text.strip():
+            yield Line(text)
+    for text in _trouble(setup):
+        yield Line(f"  {text}", {"red": True})
+    if setup.end == _facts.NOT_CLEANED_UP:
+        yield Line(_report.not_cleaned_up(setup.record, facts.deaths), {"red": True})
+
+
+def _head(setup: Setup) -> Iterator[str]:
+    record = setup.record
+    yield setup.definition + (f" with {record.parameters}" if record.parameters else "")
+    yield record.kind
+    if record.value_type:
+        yield record.value_type
+    if record.size is not None:
+        yield size(record.size)
+
+
+def _course(setup: Setup, *, is_alone: bool) -> Iterator[str]:
+    """Yield how it went, as far as it went well."""
+    record = setup.record
+    if setup.is_shared:
+        again = " again" if record.generation > 1 else ""
+        by = "" if is_alone else f" by {record.worker}"
+        yield f"set up{again}{by} in {seconds(record.seconds)}"
+        if len(setup.takers) > 1:
+            yield f"taken by {len(setup.takers)} workers"
+            yield f"{seconds(setup.saved)} of setting up saved"
+    elif record.failure is not None and record.failure.outcome not in ("error", "fail"):
+        yield f"its setup ended in {record.failure.outcome} in {record.worker} after {seconds(record.seconds)}"
+    longest = max((take.waited for _, take in setup.waits), default=0.0)
+    if longest >= _WORTH_TELLING:
+        yield f"waited for {seconds(longest)} at most"
+    if setup.end == _facts.CLEANED_UP and record.cleanup_error is None:
+        by = "" if is_alone else f" by {record.cleaned_by}"
+        yield f"cleaned up{by} in {seconds(record.cleanup_seconds)}"
+
+
+def _trouble(setup: Setup) -> Iterator[str]:
+    record = setup.record
+    own = f"shared fixture {record.fixture}: "  # which the head of the setup says
+    if record.failure is not None and record.failure.outcome in ("error", "fail"):
+        name = record.failure.type_name.removeprefix("pytest_shared_session_scope.errors.")
+        what = _first_line(f"{name}: {record.failure.message.removeprefix(own)}")
+        yield f"its setup failed in {record.worker} after {seconds(record.seconds)}: {what}"
+    if setup.end == _facts.CUT_OFF:
+        yield f"its setup in {record.worker} was cut off: the process was ended inside it"
+    if record.cleanup_error is not None:
+        took = seconds(record.cleanup_seconds)
+        error = record.cleanup_error.replace(own, "", 1)
+        yield f"its cleanup failed in {record.cleaned_by} after {took}: {_first_line(error)}"
+
+
+# --- all of them -----------------------------------------------------------------------------------------
+
+
+def _totals(facts: Facts) -> list[str]:
+    setups = facts.setups
+    if not setups:
+        return ["no fixture was shared"]
+    shares = len({setup.key for setup in setups})
+    told = [f"{shares} shared fixture{'s' if shares > 1 else ''}"]
+    if shares != len(setups):
+        told.append(f"{len(setups)} setups")
+    told.append(f"set up in {seconds(sum(setup.record.seconds for setup in setups))}")
+    saved = sum(setup.saved for setup in setups)
+    if saved:
+        told.append(f"{seconds(saved)} of setting up saved")
+    waited = sum(setup.waited for setup in setups)
+    if waited >= _WORTH_TELLING:
+        told.append(f"waited for {seconds(waited)} by all workers together")
+    if any(setup.record.cleaned_by for setup in setups):
+        told.append(f"cleaned up in {seconds(sum(setup.record.cleanup_seconds for setup in setups))}")
+    return told
+
+
+def _durations(facts: Facts, wanted: int | None) -> Iterator[Line]:
+    """Yield which tests only waited: pytest's own durations count that as their setup."""
+    waits = [
+        (take.waited, worker, take.item, setup)
+        for setup in facts.setups
+        for worker, take in setup.waits
+        if take.waited >= (_WORTH_TELLING if take.outcome == READ else 0.0)
+    ]
+    waits.sort(key=lambda wait: wait[0], reverse=True)
+    if not waits:
+        return
+    yield Line("these tests are not slow, they waited, which --durations counts as their setup:")
+    shown = waits[: _FEW if wanted is None else wanted or None]
+    for waited, worker, item, setup in shown:
+        record = setup.record
+        yield Line(f"  {seconds(waited)} in {worker} {item} for {record.fixture_name!r}")
+    if len(shown) < len(waits):
+        yield Line(f"  and {len(waits) - len(shown)} more, which --durations=0 lists")
+
+
+# --- words -----------------------------------------------------------------------------------------------
+
+
+def seconds(number: float) -> str:
+    """Return a duration in three digits or so."""
+    if number < _A_TENTH:
+        return f"{number * 1000:.0f} ms"
+    return f"{number:.2f} s" if number < _TEN else f"{number:.1f} s"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes in three digits or so."""
+    if number < _THOUSAND:
+        return f"{number} bytes"
+    amount = number / _THOUSAND
+    for unit in ("kB", "MB"):
+        if amount < _THOUSAND:
+            return f"{amount:.1f} {unit}"
+        amount /= _THOUSAND
+    return f"{amount:.1f} GB"
+
+
+def _fill(parts: list[str], width: int, indent: str, between: str) -> list[str]:
+    """Return the parts in lines, none of them broken."""
+    found: list[str] = []
+    line = indent
+    for part in parts:
+        text = part if part is parts[-1] else part + between
+        if len(line) > len(indent) and len(line) + len(text) > width:
+            found.append(line)
+            line = indent.ljust(len(indent) + 2)
+        line += text if line.isspace() or not line else f" {text}"
+    return [*found, line]
+
+
+def _first_line(text: str, at_most: int = 200) -> str:
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= at_most else f"{line[: at_most - 3]}..."

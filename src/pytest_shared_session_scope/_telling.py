@@ -1,0 +1,93 @@
+"""What is told of a run at its end, on the terminal and in files. Loaded where a fixture was shared, or it is asked.
+
+Called by the plugin in the process that pytest was started as: the controller, or the only one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from pytest_shared_session_scope import _facts, _summary
+from pytest_shared_session_scope._options import ALWAYS, AUTO, JSON, TRACE
+from pytest_shared_session_scope._state import STATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pytest
+
+    from pytest_shared_session_scope._facts import Facts
+    from pytest_shared_session_scope._report import Death
+
+
+def facts_of(config: pytest.Config, directory: Path | None, deaths: Mapping[str, Death]) -> Facts:
+    """Return what the run has shared."""
+    state = config.stash[STATE]
+    if directory is None:
+        return _facts.Facts((), (), deaths)
+    mine = {} if state.shares is None else {state.worker: state.shares.engine.observed.takes}
+    return _facts.read(directory, deaths, mine)
+
+
+def tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config, facts: Facts) -> list[str]:
+    """Print the section, if there is something to say; return what was not cleaned up."""
+    left = _summary.not_cleaned_up(facts)
+    if is_wanted(config, facts):
+        terminalreporter.section("shared fixtures", red=bool(left))
+        durations: int | None = config.getoption("durations", None)
+        for line in _summary.lines(facts, max(shutil.get_terminal_size().columns, 80), durations):
+            terminalreporter.line(line.text, **line.markup)
+    elif left:
+        terminalreporter.section("shared fixtures", red=True)
+        for text in left:
+            terminalreporter.line(text, red=True)
+    return left
+
+
+def write_files(config: pytest.Config, facts: Facts) -> None:
+    """Write the files that were asked for."""
+    path = _path(config, JSON)
+    if path is not None:
+        from pytest_shared_session_scope._report_json import report
+
+        path.write_text(report(facts, config.stash[STATE].run).model_dump_json(indent=2) + "\n", "utf-8")
+    path = _path(config, TRACE)
+    if path is not None:
+        from pytest_shared_session_scope._trace import trace
+
+        path.write_text(json.dumps(trace(facts)), "utf-8")
+
+
+def _path(config: pytest.Config, option: str) -> Path | None:
+    """Return where a file is to be written, in a directory that is there."""
+    name: str | None = config.getoption(option)
+    if name is None:
+        return None
+    path = config.invocation_params.dir / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def add_properties(config: pytest.Config, facts: Facts) -> None:
+    """Give the test suite in pytest's JUnit XML a property for each setup: its part of the JSON report."""
+    from pytest_shared_session_scope._report_json import report
+
+    setups = report(facts, config.stash[STATE].run).setups
+    for plugin in config.pluginmanager.get_plugins():
+        # What pytest's fixture `record_testsuite_property` calls; a fixture is nothing that a controller has.
+        add: Any = getattr(plugin, "add_global_property", None)
+        if add is not None:
+            for setup in setups:
+                add(f"shared fixture {setup.fixture}", setup.model_dump_json(exclude={"takes"}))
+
+
+def is_wanted(config: pytest.Config, facts: Facts) -> bool:
+    """Say whether the whole section is wanted, by the option, the ini, or since something went wrong."""
+    word = config.stash[STATE].report
+    if word != AUTO:
+        return word == ALWAYS
+    verbosity = int(config.getoption("verbose") or 0)
+    return bool(facts.setups) and (verbosity > 0 or (facts.went_wrong and verbosity == 0))

@@ -1,0 +1,57 @@
+"""The shares that nobody has cleaned up, for a worker at its end to adopt."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Container
+from typing import TYPE_CHECKING
+
+from pytest_shared_session_scope import _run
+from pytest_shared_session_scope._annotation import Kind
+from pytest_shared_session_scope._share_files import ShareFiles
+from pytest_shared_session_scope.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_shared_session_scope._presence import Presence
+    from pytest_shared_session_scope._records import ShareRecord
+
+
+@dataclasses.dataclass(frozen=True)
+class Unfinished:
+    """A share that yields twice and is not cleaned up, and whether a live worker holds it or is cleaning it up."""
+
+    files: ShareFiles
+    record: ShareRecord
+    is_held: bool
+
+
+def unfinished(directory: Path, presence: Presence, known: Container[str]) -> list[Unfinished]:
+    """Return the unfinished shares, but those whose keys are `known`; what was set up last comes first."""
+    found: list[Unfinished] = []
+    for key in _run.share_keys(directory):
+        files = ShareFiles(directory, key, presence.worker, key)
+        if key in known or not files.exists():
+            continue
+        try:
+            record = files.read("ready")
+            is_held = record is not None and presence.is_any_alive(files, files.other_holders() + files.leaving())
+            if record is None:
+                record, is_held = files.read("cleaning"), files.is_locked()
+        except StoreError:
+            continue  # who asks for it is told, and so is the report
+        if record is not None and record.kind == Kind.YIELDS_TWICE.value:
+            found.append(Unfinished(files, record, is_held))
+    return sorted(found, key=lambda one: one.record.started, reverse=True)
+
+
+def revive(files: ShareFiles) -> None:
+    """Make a share ready again whose cleanup was cut off by the death of its worker, which had the lock.
+
+    Only for who adopts it when nobody can ask any more: nobody else is to be handed what is half cleaned up.
+    """
+    if files.has("cleaning") and not files.is_locked() and _run.try_lock(files.lock):
+        if files.has("cleaning"):
+            files.rename("cleaning", "ready")
+        files.lock.release()

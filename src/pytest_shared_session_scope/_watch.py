@@ -1,0 +1,129 @@
+"""The controller looks, while it waits for its workers, whether they wait for a shared fixture, and says so.
+
+It looks from inside xdist's loop, between two events: a thread would write into the middle of pytest's own lines.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from pytest_shared_session_scope import _report, _waiting
+from pytest_shared_session_scope._clock import Clock
+from pytest_shared_session_scope._run import CONTROLLER, Workers
+from pytest_shared_session_scope._share_files import ShareFiles
+from pytest_shared_session_scope.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+# Seconds between two looks; after which a wait is told; and between two tellings at most, where none can be altered.
+_EVERY: Final = 1.0
+_TOLD_AFTER: Final = 3.0
+_LONGEST_SILENCE: Final = 60.0
+# What a terminal does on this: go up a line, and erase it.
+_ERASE_LINE_ABOVE: Final = "\x1b[1A\r\x1b[2K"
+
+
+def watch(config: pytest.Config, directory: Path) -> None:
+    """Begin to look. Does nothing where pytest is to be quiet, or prints by other means than its own reporter's."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    events: Any = getattr(config.pluginmanager.get_plugin("dsession"), "queue", None)
+    verbosity = int(config.getoption("verbose", 0) or 0)
+    if events is None or reporter is None or verbosity < 0:
+        return
+    events.get = Watch(events.get, directory, Workers(directory, CONTROLLER), Teller(reporter, time)).get
+
+
+class Teller:
+    """Says on the terminal who waits: in one line that is kept up to date, or in one from time to time."""
+
+    def __init__(self, reporter: Any, clock: Any) -> None:
+        self._reporter = reporter
+        self._clock = clock
+        self._is_line_above = False
+        self._about = ""
+        self._next = 0.0
+
+    def note_output(self) -> None:
+        """Note that something else may have been printed."""
+        self._is_line_above = False
+
+    def tell(self, text: str, about: str, waited: float) -> None:
+        """Say who waits `about` what for so many seconds, if it is time to."""
+        now = self._clock.monotonic()
+        can_replace = self._is_line_above and self._reporter.isatty
+        if not can_replace and about == self._about and now < self._next:
+            return
+        self._about = about
+        self._next = now + min(waited, _LONGEST_SILENCE)
+        if can_replace:
+            self._reporter.write(_ERASE_LINE_ABOVE)
+        elif self._reporter.verbosity > 0:
+            self._reporter.ensure_newline()
+        elif not self._is_line_above:
+            self._reporter.write("\n")  # the line may be full of dots
+        if self._reporter.isatty:
+            text = text[: shutil.get_terminal_size().columns - 1]  # of two lines only one could be erased
+        self._reporter.write(f"{text}\n", flush=True)
+        self._is_line_above = True
+
+
+class Watch:
+    """Stands in for the `get` of the queue that xdist's loop waits at."""
+
+    def __init__(self, get: Any, directory: Path, workers: Workers, teller: Teller) -> None:
+        self._get = get
+        self._directory = directory
+        self._workers = workers
+        self._teller = teller
+        self._looked = time.monotonic()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002 - as of a queue
+        """Return the next event; raise `queue.Empty` when none comes within `timeout` seconds."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while block:
+            self._look_if_it_is_time()
+            left = _EVERY if until is None else min(_EVERY, max(until - time.monotonic(), 0.0))
+            try:
+                event = self._get(True, left)  # noqa: FBT003 - as of a queue
+            except queue.Empty:
+                if until is not None and time.monotonic() >= until:
+                    raise
+                continue
+            self._teller.note_output()
+            return event
+        return self._get(False)  # noqa: FBT003 - as of a queue
+
+    def _look_if_it_is_time(self) -> None:
+        now = time.monotonic()
+        if now - self._looked >= _EVERY:
+            self._looked = now
+            look(self._directory, self._workers, self._teller, time)
+
+
+def look(directory: Path, workers: Workers, teller: Teller, clock: Clock | Any) -> None:
+    """Say what is waited for longest."""
+    waits: dict[str, list[_waiting.Mark]] = {}
+    for mark in _waiting.marks(directory) if directory.exists() else []:
+        if workers.is_alive(mark.worker):
+            waits.setdefault(mark.key, []).append(mark)
+    if not waits:
+        return
+    longest = min(waits.values(), key=lambda marks: min(mark.since for mark in marks))
+    waited = clock.time() - min(mark.since for mark in longest)
+    if waited < _TOLD_AFTER:
+        return
+    files = ShareFiles(directory, longest[0].key, "", longest[0].key)
+    try:
+        record = files.read("setting-up")
+    except StoreError:  # told by the workers that read it, and at the end
+        record = None
+    text = _report.waited_for(record, [mark.worker for mark in longest], now=clock.time(), waited=waited)
+    if len(waits) > 1:
+        text += f" (and {len(waits) - 1} more)"
+    teller.tell(text, longest[0].key, waited)

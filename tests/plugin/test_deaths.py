@@ -1,0 +1,292 @@
+"""A worker dies, at each point where it hurts: one setup, one cleanup by a survivor, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Suite
+
+CONFTEST = """
+import ctypes, signal
+
+HOW = {
+    "exit": lambda: os._exit(3),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "segfault": lambda: ctypes.string_at(0),
+}
+
+def is_first(name):
+    "Say whether nobody has said so of this name before, in any process."
+    try:
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+def die_once(how="kill"):
+    if is_first("died"):
+        log("die")
+        HOW[how]()
+
+def wait_for(*names):
+    until = time.monotonic() + 30
+    while not all(Path(name).exists() for name in names):
+        assert time.monotonic() < until, names
+        time.sleep(0.005)
+
+def meet(worker):
+    "Return once each of three workers has come here."
+    if not Path("met").exists():
+        Path(f"here-{worker}").touch()
+        wait_for("here-gw0", "here-gw1", "here-gw2")
+        Path("met").touch()
+
+@shared_session_scope_fixture
+def twice() -> SharedGenerator[str]:
+    value = yield None
+    if value is None:
+        log("setup", "twice")
+        value = "value"
+        Path("twice-owner").write_text(str(os.getpid()))
+    token = yield value
+    if token is CleanupToken.LAST:
+        log("cleanup", "twice")
+
+@shared_session_scope_fixture
+def once() -> Iterator[str]:
+    log("setup", "once")
+    Path("once-owner").write_text(str(os.getpid()))
+    yield f"value of {os.getpid()}"
+    log("cleanup", "once")
+
+@shared_session_scope_fixture
+def returned() -> str:
+    log("setup", "returned")
+    return "value"
+"""
+
+DEATHS = {
+    "exit": ("exit", "owner", []),
+    "kill": ("kill", "owner", []),
+    "segfault": ("segfault", "owner", []),
+    "no restart": ("kill", "owner", ["--max-worker-restart=0"]),
+    "a holder": ("kill", "holder", []),
+    "a holder, no restart": ("kill", "holder", ["--max-worker-restart=0"]),
+    "a bystander": ("kill", "bystander", []),
+}
+
+
+@pytest.mark.parametrize(("how", "who", "args"), DEATHS.values(), ids=DEATHS.keys())
+def test_in_a_test(suite: Suite, how: str, who: str, args: list[str]) -> None:
+    suite.write(
+        conftest=CONFTEST,
+        test_it=f"""
+        from conftest import die_once, meet
+
+        @pytest.mark.parametrize("i", range(24))
+        def test_it(i, request, worker_id):
+            # A bystander holds nothing, and is told from the others by its number.
+            is_bystander = {who == "bystander"} and worker_id == "gw2"
+            values = [] if is_bystander else [request.getfixturevalue(name) for name in ("twice", "once", "returned")]
+            meet(worker_id)
+            is_owner = os.getpid() == int(Path("twice-owner").read_text())
+            if {{"owner": is_owner, "holder": not is_owner, "bystander": is_bystander}}[{who!r}]:
+                die_once({how!r})
+            if values:
+                log("use")
+        """,
+    )
+    result = suite.run(*args, workers=3)
+    assert len(suite.words("die")) == 1
+    assert result.parseoutcomes()["failed"] == 1
+    for name in ("twice", "returned"):
+        assert suite.words("setup").count(["setup", name]) == 1
+    assert suite.words("cleanup").count(["cleanup", "twice"]) == 1
+    # What yields once dies with its owner: then, and only then, it is set up afresh, if anybody still asks.
+    lost = int(result.stdout.str().count("not cleaned up"))
+    assert suite.words("setup").count(["setup", "once"]) == suite.words("cleanup").count(["cleanup", "once"]) + lost
+    assert lost <= (who == "owner")
+    words = [words for _, *words in suite.events]
+    assert words.index(["cleanup", "twice"]) > max(index for index, word in enumerate(words) if word == ["use"])
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_six_in_one_run(suite: Suite, workers: int) -> None:
+    suite.write(
+        conftest=CONFTEST,
+        test_it="""
+        from conftest import HOW
+
+        @pytest.mark.parametrize("i", range(24))
+        def test_it(i, twice, returned):
+            assert (twice, returned) == ("value", "value")
+            if i % 4 == 1:
+                HOW["kill"]()
+        """,
+    )
+    result = suite.run(workers=workers)
+    while "BrokenPipeError" in result.stdout.str():
+        # xdist ends the whole run where it writes to a worker in the moment in which that one dies.
+        result = suite.run(workers=workers)
+    result.assert_outcomes(passed=18, failed=6)
+    assert sorted(words for _, *words in suite.events) == [
+        ["cleanup", "twice"],
+        ["setup", "returned"],
+        ["setup", "twice"],
+    ]
+
+
+@pytest.mark.parametrize("kind", ["Iterator", "SharedGenerator", "int"])
+def test_during_a_setup(suite: Suite, kind: str) -> None:
+    """The next worker sets up afresh; nobody hangs on the lock."""
+    bodies = {
+        "Iterator": "-> Iterator[int]:\n    set_up()\n    yield 1\n    log('cleanup')",
+        "SharedGenerator": "-> SharedGenerator[int]:\n    value = yield None\n    if value is None:\n        set_up()\n"
+        "    if (yield 1) is CleanupToken.LAST:\n        log('cleanup')",
+        "int": "-> int:\n    set_up()\n    return 1",
+    }
+    suite.write(
+        conftest=CONFTEST
+        + "\ndef set_up():\n    log('begin')\n    die_once()\n    log('setup')\n\n"
+        + "@shared_session_scope_fixture\ndef fragile() "
+        + bodies[kind],
+        test_it="""
+        @pytest.mark.parametrize("i", range(12))
+        def test_it(i, fragile):
+            assert fragile == 1
+        """,
+    )
+    result = suite.run(workers=3)
+    result.assert_outcomes(passed=11, failed=1)
+    words = [words for _, *words in suite.events]
+    assert words == [["begin"], ["die"], ["begin"], ["setup"], *([["cleanup"]] if kind != "int" else [])]
+    result.stdout.fnmatch_lines(["not cleaned up: *'fragile'* died at * while it set it up*"] * (kind != "int"))
+
+
+def test_during_a_cleanup(suite: Suite) -> None:
+    """Who is left cleans up again: what the dead worker did of it is not known."""
+    suite.write(
+        conftest=CONFTEST
+        + """
+@shared_session_scope_fixture
+def fragile() -> SharedGenerator[int]:
+    value = yield None
+    if value is None:
+        log("setup")
+    if (yield 1) is CleanupToken.LAST:
+        log("begin to clean up")
+        die_once()
+        log("cleanup")
+""",
+        test_it="""
+        @pytest.mark.parametrize("i", range(12))
+        def test_it(i, fragile): pass
+        """,
+    )
+    suite.run(workers=3)
+    words = [words for _, *words in suite.events]
+    assert words == [["setup"], ["begin to clean up"], ["die"], ["begin to clean up"], ["cleanup"]]
+
+
+def test_while_waiting_for_a_setup(suite: Suite) -> None:
+    suite.write(
+        conftest=CONFTEST
+        + """
+@pytest.fixture(scope="session")
+def a_while_later():
+    wait_for("slow-begun")
+    Path("waiter").write_text(str(os.getpid()))
+    os.rename("waiter", "waiter-comes")
+
+@shared_session_scope_fixture
+def slow() -> SharedGenerator[int]:
+    value = yield None
+    if value is None:
+        log("setup")
+        Path("slow-begun").touch()
+        wait_for("waiter-comes")
+        os.kill(int(Path("waiter-comes").read_text()), signal.SIGKILL)
+    if (yield 1) is CleanupToken.LAST:
+        log("cleanup")
+""",
+        test_a="def test_a(slow): pass",
+        test_b="""
+        def test_b(a_while_later, slow): pass
+        def test_c(slow): pass
+        """,
+    )
+    result = suite.run("--dist", "loadfile", workers=2)
+    assert result.parseoutcomes()["failed"] == 1
+    assert [words for _, *words in suite.events] == [["setup"], ["cleanup"]]
+
+
+def test_while_waiting_to_be_last(suite: Suite) -> None:
+    suite.write(
+        conftest=CONFTEST,
+        test_a="""
+        def test_a(twice):
+            Path("pid").write_text(str(os.getpid()))
+        """,
+        test_b="""
+        from conftest import wait_for
+
+        def test_b(worker_id, tmp_path_factory):
+            other = {"gw0": "gw1", "gw1": "gw0"}[worker_id]
+            run = tmp_path_factory.getbasetemp().parent / "shared-session-scope"
+            wait_for(run / "workers" / f"{other}.draining")
+            os.kill(int(Path("pid").read_text()), 9)
+        """,
+    )
+    result = suite.run("--dist", "loadfile", workers=2)
+    assert [words for _, *words in suite.events] == [["setup", "twice"], ["cleanup", "twice"]]
+    assert "not cleaned up" not in result.stdout.str()
+
+
+def test_owners_of_two_fixtures_that_hold_each_others(suite: Suite) -> None:
+    """An owner waits only for those who hold what it set up itself, or two owners could wait for each other."""
+    suite.write(
+        conftest=CONFTEST
+        + """
+def shared(name):
+    @shared_session_scope_fixture(name=name)
+    def fixture() -> Iterator[int]:
+        log("setup", name)
+        yield os.getpid()
+        log("cleanup", name)
+    return fixture
+
+first, second = shared("first"), shared("second")
+""",
+        test_a="""
+        from conftest import die_once, wait_for
+
+        def test_owner_of_first(first):
+            Path("first-is-up").touch()
+            wait_for("first-is-held")
+            die_once()
+        """,
+        test_b="""
+        from conftest import wait_for
+
+        def test_holder(request):
+            wait_for("first-is-up")
+            request.getfixturevalue("first")
+            Path("first-is-held").touch()
+            request.getfixturevalue("second")
+            Path("second-is-up").touch()
+            wait_for("first-is-up-again")
+        """,
+        test_c="""
+        from conftest import wait_for
+
+        def test_sets_first_up_afresh(request):
+            wait_for("second-is-up", "died")
+            request.getfixturevalue("second")
+            request.getfixturevalue("first")
+            Path("first-is-up-again").touch()
+        """,
+    )
+    result = suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=3)
+    result.assert_outcomes(passed=2, failed=1)
+    words = [words for _, *words in suite.events]
+    assert sorted(words[:4]) == [["die"], ["setup", "first"], ["setup", "first"], ["setup", "second"]]
+    assert sorted(words[4:]) == [["cleanup", "first"], ["cleanup", "second"]]

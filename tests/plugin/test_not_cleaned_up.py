@@ -1,0 +1,147 @@
+"""What cannot be cleaned up is told at the end of the run, and once more at the start of the next."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from conftest import Suite
+
+# Its own cache, which holds what a run leaves to be told by the next.
+CACHE = ["-p", "cacheprovider"]
+
+
+def _told(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if "not cleaned up" in line]
+
+
+def test_the_only_holder_dies_and_nobody_can_see_the_fixture(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> SharedGenerator[str]:
+            value = yield None
+            yield value or "postgres"
+        """,
+        test_it="""
+        def test_it(db):
+            os.kill(os.getpid(), 9)
+        """,
+    )
+    result = suite.run("--max-worker-restart=0", *CACHE, workers=1)
+    result.assert_outcomes(failed=1)
+    line = (
+        "not cleaned up: shared fixture 'db' (conftest.py:*): worker gw0 set it up in test_it.py::test_it and died at "
+        "??:??:?? in test_it.py::test_it; its value is 'postgres'"
+    )
+    result.stdout.fnmatch_lines(["=* shared fixtures =*", line])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    quiet = suite.run("-q", "--collect-only", *CACHE)
+    assert _told(quiet) == []
+    suite.run("--collect-only", *CACHE).stdout.fnmatch_lines([f"an earlier run: {line}"])
+    assert _told(suite.run("--collect-only", *CACHE)) == []
+
+
+def test_a_lost_teardown_is_told_though_the_share_was_set_up_again(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def server() -> Iterator[int]:
+            log("setup")
+            yield os.getpid()
+            log("cleanup")
+        """,
+        test_it="""
+        @pytest.mark.parametrize("i", range(4))
+        def test_it(i, server):
+            if not Path("died").exists():
+                Path("died").touch()
+                os.kill(os.getpid(), 9)
+        """,
+    )
+    result = suite.run(workers=1)
+    result.assert_outcomes(failed=1, passed=3)
+    assert [words for _, *words in suite.events] == [["setup"], ["setup"], ["cleanup"]]
+    assert len(_told(result)) == 1
+    result.stdout.fnmatch_lines(
+        ["not cleaned up: shared fixture 'server' *: worker gw0 set it up in *0* and died at * in *0*; its value is *"]
+    )
+
+
+def test_a_death_inside_a_setup_is_told(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> SharedGenerator[str]:
+            value = yield None
+            if value is None:
+                os.kill(os.getpid(), 9)
+            yield value
+        """,
+        test_it="def test_it(db): pass",
+    )
+    result = suite.run("--max-worker-restart=0", workers=1)
+    result.stdout.fnmatch_lines(
+        [
+            "not cleaned up: shared fixture 'db' *: worker gw0 died at * in test_it.py::test_it while it set it up, "
+            "asked for by test_it.py::test_it"
+        ]
+    )
+
+
+def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> SharedGenerator[str]:
+            value = yield None
+            yield value or "postgres"
+        """,
+        test_it="""
+        def test_it(db):
+            log("ready")
+            time.sleep(60)
+        """,
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "shared_session_scope", "-p", "xdist", "-n", "1"]
+    run = subprocess.Popen(command, cwd=suite.path, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 30
+    while not suite.words("ready"):
+        assert run.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    while_it_runs = suite.pytester.runpytest_subprocess("-p", "shared_session_scope", "--collect-only", timeout=60)
+    assert _told(while_it_runs) == []
+    children = psutil.Process(run.pid).children(recursive=True)
+    for pid in [run.pid, *(child.pid for child in children)]:
+        os.kill(pid, signal.SIGKILL)
+    run.wait()
+    psutil.wait_procs(children)
+    result = suite.pytester.runpytest_subprocess("-p", "shared_session_scope", "--collect-only", timeout=60)
+    result.stdout.fnmatch_lines(
+        [
+            "an earlier run: not cleaned up: shared fixture 'db' *: worker gw0 set it up in test_it.py::test_it, and "
+            "the run was ended before it was cleaned up; its value is 'postgres'"
+        ]
+    )
+
+
+def test_an_ordinary_run_tells_nothing(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> SharedGenerator[str]:
+            value = yield None
+            yield value or "postgres"
+        """,
+        test_it="def test_it(db): pass",
+    )
+    for workers in (None, 2):
+        for _ in range(2):
+            assert _told(suite.run(*CACHE, workers=workers)) == []
+    assert list((suite.path / ".pytest_cache/d/shared-session-scope").iterdir()) == []

@@ -1,0 +1,260 @@
+"""The README is true: each of its blocks is run, each row of its tables of types is tried."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from codec_cases import fingerprint
+from conftest import Suite
+from readme_types import REFUSED, TRAVELS, UNANNOTATED
+from test_summary import SETUP
+
+from pytest_shared_session_scope import _report_json, _summary, errors
+from pytest_shared_session_scope._codec import Codec, typed_codec, untyped_codec
+from pytest_shared_session_scope._facts import Facts
+from pytest_shared_session_scope.errors import SharedFixtureError
+
+ROOT = Path(__file__).parents[2]
+README = ROOT.joinpath("README.md").read_text("utf-8")
+CONFIGURATIONS = {"ini": "pytest.ini", "toml": "pyproject.toml"}
+
+
+class Block(NamedTuple):
+    """A fenced block: the heading it stands under, the fence's language, and what is in it."""
+
+    section: str
+    language: str
+    text: str
+
+
+def _blocks() -> list[Block]:
+    found = []
+    section = ""
+    for heading, language, text in re.findall(r"^#+ ([^\n]+)$|^```(\S*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL):
+        if heading and not language:
+            section = heading
+        else:
+            found.append(Block(section, language, text))
+    return found
+
+
+BLOCKS = _blocks()
+SUITES = sorted({block.section for block in BLOCKS if block.language == "python"})
+COMMANDS = [command for block in BLOCKS if block.language == "sh" for command in block.text.splitlines()]
+
+
+BEFORE = "# before\n"  # the first line of what moves over: it is run as well, but beside the section's suite
+
+
+def _of(section: str, *languages: str) -> list[str]:
+    return [
+        block.text
+        for block in BLOCKS
+        if block.section == section and block.language in languages and not block.text.startswith(BEFORE)
+    ]
+
+
+def _before(section: str) -> list[str]:
+    return [block.text for block in BLOCKS if block.section == section and block.text.startswith(BEFORE)]
+
+
+def test_no_block_is_left_out() -> None:
+    run_otherwise = {("How it works", "text"), ("Examples", "text"), ("See what a run shared", "text")}
+    for block in BLOCKS:
+        in_suite = block.section in SUITES and block.language in ("python", "text", *CONFIGURATIONS)
+        assert in_suite or block.language == "sh" or (block.section, block.language) in run_otherwise, block
+    assert README.count("\n```") == 2 * len(BLOCKS)
+
+
+# --- suites ----------------------------------------------------------------------------------------------
+
+# Each suite runs once with each configuration of its section, or once without any.
+_RUNS = [
+    (section, language, text)
+    for section in SUITES
+    for language, text in [
+        (b.language, b.text) for b in BLOCKS if b.section == section and b.language in CONFIGURATIONS
+    ]
+    or [("", "")]
+]
+
+
+@pytest.mark.parametrize(("section", "language", "configuration"), _RUNS)
+def test_a_suite(suite: Suite, section: str, language: str, configuration: str) -> None:
+    for text in _of(section, "python"):
+        name = text.splitlines()[0].removeprefix("# ")
+        assert re.fullmatch(r"(conftest|test_\w+)\.py", name), "the first line is to name the file"
+        assert not suite.path.joinpath(name).exists()
+        suite.path.joinpath(name).write_text(text)
+    if language:
+        suite.path.joinpath(CONFIGURATIONS[language]).write_text(configuration)
+    _ask_for_all(suite, *_of(section, "python"))
+    result = suite.run(workers=2)
+    printed = [] if _before(section) else _of(section, "text")
+    assert result.ret == (pytest.ExitCode.TESTS_FAILED if printed else pytest.ExitCode.OK), result.stdout.str()
+    for text in printed:
+        _check_printed(result, text)
+
+
+@pytest.mark.parametrize("section", [section for section in SUITES if _before(section)])
+def test_what_moves_over(suite: Suite, section: str) -> None:
+    """What stands on the left runs as it is, or is told what is printed below it."""
+    (text,) = _before(section)
+    suite.path.joinpath("conftest.py").write_text(text)
+    _ask_for_all(suite, text)
+    result = suite.run(workers=2)
+    printed = _of(section, "text")
+    assert result.ret == (pytest.ExitCode.USAGE_ERROR if printed else pytest.ExitCode.OK), result.stdout.str()
+    for lines in printed:
+        _check_printed(result, lines)
+
+
+def _ask_for_all(suite: Suite, *modules: str) -> None:
+    """Write tests with which both workers take each fixture, whatever tests the modules themselves have."""
+    fixtures = re.findall(r"^@.*fixture\b.*\ndef (\w+)", "\n".join(modules), re.MULTILINE)
+    test = f"@pytest.mark.parametrize('i', range(4))\ndef test_all(i, {', '.join(fixtures)}): pass"
+    suite.path.joinpath("test_all.py").write_text(f"import pytest\n\n{test}\n")
+
+
+def _check_printed(result: pytest.RunResult, text: str) -> None:
+    """Check that the lines were printed; whichever the worker, and in whatever directory."""
+    lines = [line.strip() for line in [*result.outlines, *result.errlines]]
+    for line in text.splitlines():
+        pattern = re.sub(r"gw\d", r"gw\\d", re.escape(line.strip())).replace(r"\ ", r"\s+")
+        pattern = pattern.replace('"conftest', r'"\S*conftest')
+        assert any(re.fullmatch(pattern, printed) for printed in lines), line
+
+
+# --- other blocks ----------------------------------------------------------------------------------------
+
+
+def test_the_examples_print_what_is_said(suite: Suite) -> None:
+    result = suite.run(str(ROOT / "examples"), workers=4)
+    (text,) = _of("Examples", "text")
+    _check_printed(result, text)
+
+
+def test_the_diagram(suite: Suite) -> None:
+    """As many workers as it shows: one sets up, the others read, one cleans up."""
+    (diagram,) = _of("How it works", "text")
+    workers = sorted(re.findall(r"gw\d", diagram))
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def thing() -> SharedGenerator[int]:
+            value = yield None
+            log("read" if value else "run the function")
+            if (yield value or 1) is CleanupToken.LAST:
+                log("clean up")
+        """,
+        test_it="@pytest.mark.parametrize('i', range(12))\ndef test_it(i, thing): pass",
+    )
+    suite.run(workers=len(workers)).assert_outcomes(passed=12)
+    done = [words[0] for _, *words in suite.events]
+    assert [done.count(word) for word in ("run the function", "read", "clean up")] == [1, len(workers) - 1, 1]
+    for word in ("run the function", "read", "clean up"):
+        assert diagram.count(word) == done.count(word), word
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command(command: str, pytestconfig: pytest.Config) -> None:
+    """Each step calls something that is there; the steps themselves are run from a fresh clone by `.ci/run`."""
+    _, extras = ROOT.joinpath("pyproject.toml").read_text("utf-8").split("\n[project.optional-dependencies]\n")
+    for step in command.split(" && "):
+        match shlex.split(step):
+            case ["python3", "-m", "venv", ".venv"]:
+                ignored = ROOT.joinpath(".gitignore").read_text("utf-8").splitlines()
+                assert {".venv", ".venv/", ".venv*/"} & {*ignored}
+            case ["pip" | ".venv/bin/pip", "install", *options, target] if set(options) <= {"-q", "-e"}:
+                extra = re.fullmatch(r"\.(?:\[(\w+)\])?", target)
+                assert extra
+                assert extra[1] is None or extras.startswith(f"{extra[1]} = [")
+            case [".venv/bin/pytest", *paths, "-n", "4"]:
+                for path in paths or pytestconfig.getini("testpaths"):
+                    assert ROOT.joinpath(path).is_dir()
+            case _:
+                pytest.fail(f"nothing known of the command: {step}")
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert ROOT.joinpath(target).exists(), target
+
+
+# --- the report ------------------------------------------------------------------------------------------
+
+
+def test_the_section_about_a_run() -> None:
+    """Its shape is what real workers print in `test_report.py`."""
+    (text,) = _of("See what a run shared", "text")
+    facts = Facts((SETUP,), ("gw0", "gw1", "gw2"), {})
+    assert [line.text for line in _summary.lines(facts, 80)] == text.splitlines()
+
+
+def test_the_options_of_pytest(suite: Suite) -> None:
+    offered = re.findall(r"^  (--shared-\S+)", suite.run("--help").stdout.str(), re.MULTILINE)
+    assert [row[0].strip("`") for row in _rows("option of pytest")] == offered
+
+
+def test_the_fields_of_the_json_report() -> None:
+    told = [re.findall(r"`([^`]+)`", row[0]) for row in _rows("field")]
+    assert [name for names in told for name in names] == [*_report_json.SetupReport.model_fields]
+    meaning = {row[0]: row[1] for row in _rows("field")}
+    for field, model in (
+        ("`takes`", _report_json.TakeReport),
+        ("`cleanup`", _report_json.CleanupReport),
+        ("`failure`", _report_json.FailureReport),
+    ):
+        assert set(re.findall(r"`([^`]+)`", meaning[field])) == model.model_fields.keys()
+    assert [*_report_json.Report.model_fields] == ["version", "run", "workers", "deaths", "setups"]
+
+
+def test_the_table_of_errors() -> None:
+    assert {row[0].strip("`") for row in _rows("error")} == set(errors.__all__)
+
+
+# --- tables of types -------------------------------------------------------------------------------------
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """Return the cells of the table that begins with this heading."""
+    lines = README.splitlines()
+    begin = next(index for index, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows: list[list[str]] = []
+    for line in lines[begin + 2 :]:
+        if not line.startswith("|"):
+            return rows
+        cells = re.split(r"(?<!\\)\|", line)[1:-1]
+        rows.append([cell.strip().replace("\\|", "|") for cell in cells])
+    return rows
+
+
+def _codec(said: str, value_type: object) -> Codec:
+    """Return the codec for what the table says; an error of a test names it."""
+    return untyped_codec(said) if value_type is UNANNOTATED else typed_codec(value_type, said)
+
+
+def test_each_annotation_of_the_table_carries_its_values() -> None:
+    told = [re.findall(r"`([^`]+)`", row[0]) or [row[0]] for row in _rows("annotation")]
+    assert {name for names in told for name in names} | {"nothing"} == TRAVELS.keys()
+    for annotation, cases in TRAVELS.items():
+        for value_type, value in cases:
+            codec = _codec(annotation, value_type)
+            data, copy = codec.dump(value)
+            assert fingerprint(copy) == fingerprint(codec.load(data)) == fingerprint(value), annotation
+
+
+def test_the_other_table_is_known() -> None:
+    assert [row[0] for row in _rows("value")] == list(REFUSED)
+
+
+@pytest.mark.parametrize("said", REFUSED)
+def test_each_value_of_the_other_table_is_refused(said: str) -> None:
+    for value_type, make in REFUSED[said]:
+        value = make()
+        with pytest.raises(SharedFixtureError):
+            _codec(said, value_type).dump(value)

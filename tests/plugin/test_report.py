@@ -1,0 +1,304 @@
+"""What a run tells of what it shared."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from conftest import Suite
+
+from pytest_shared_session_scope._report_json import Report
+
+CONFTEST = """
+    @shared_session_scope_fixture
+    def server() -> Iterator[int]:
+        "Set up while the other worker waits."
+        until = time.monotonic() + 30
+        while len(list(Path("asked").iterdir())) < int(os.environ["WORKERS"]):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        time.sleep(0.2)
+        yield 80
+
+    @pytest.fixture(scope="session")
+    def asked():
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "master")
+        Path("asked", worker).touch()
+
+    @shared_session_scope_fixture(params=["small", "large"])
+    def text(request, server) -> SharedGenerator[str]:
+        value = yield None
+        yield value or "x" * (1 if request.param == "small" else 5000)
+"""
+TEST = """
+    @pytest.mark.parametrize("i", range(4))
+    def test_it(i, asked, text): pass
+"""
+HEAD = r"=+ shared fixtures =+"
+
+
+@pytest.fixture
+def servers(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    suite.write(conftest=CONFTEST, test_it=TEST)
+    suite.path.joinpath("asked").mkdir()
+    monkeypatch.setenv("WORKERS", "2")
+    return suite
+
+
+def _section(result: pytest.RunResult) -> list[str]:
+    """Return the lines of the section about shared fixtures."""
+    lines = result.outlines
+    begin = next((index for index, line in enumerate(lines) if re.fullmatch(HEAD, line)), len(lines))
+    section = lines[begin + 1 :]
+    end = next((index for index, line in enumerate(section) if line.startswith("===") or not line), len(section))
+    return section[:end]
+
+
+def _check(lines: list[str], patterns: list[str]) -> None:
+    assert len(lines) == len(patterns), lines
+    for line, pattern in zip(lines, patterns, strict=True):
+        took = pattern.replace("TIME", r"[\d.]+ m?s").replace("GW", r"gw\d")
+        assert re.fullmatch(took, line), (line, pattern)
+
+
+def test_the_section(servers: Suite) -> None:
+    result = servers.run("--shared-report", workers=2)
+    result.assert_outcomes(passed=8)
+    section = _section(result)
+    _check(
+        section[:3],
+        [
+            r"'server' \(conftest.py:\d+\), yields once, int, \d+ bytes",
+            "  set up by GW in TIME; taken by 2 workers; TIME of setting up saved;",
+            "    waited for TIME at most; cleaned up by GW in TIME",
+        ],
+    )
+    large = next(index for index, line in enumerate(section) if "'large'" in line)
+    _check(
+        section[large : large + 1],
+        [r"'text' \(conftest.py:\d+\) with text='large', yields twice, str, 5.0 kB"],
+    )
+    _check(
+        [line for line in section if "shared fixtures;" in line],
+        ["3 shared fixtures; set up in TIME; TIME of setting up saved;"],
+    )
+    assert "these tests are not slow, they waited, which --durations counts as their setup:" in section
+    _check([line for line in section if line.endswith("for 'server'")], [r"  TIME in GW test_it.py::\S+ for 'server'"])
+    assert max(map(len, section)) <= 80
+
+
+def test_the_section_without_workers(servers: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKERS", "1")
+    section = _section(servers.run("--shared-report"))
+    _check(
+        [section[0], section[1], section[-1]],
+        [
+            r"'server' \(conftest.py:\d+\), yields once, int, \d+ bytes",
+            "  set up in TIME; cleaned up in TIME",
+            "3 shared fixtures; set up in TIME; cleaned up in TIME",
+        ],
+    )
+
+
+WANTED = [
+    pytest.param("auto", [], False, id="auto"),
+    pytest.param("auto", ["-v"], True, id="auto, -v"),
+    pytest.param("never", ["-v"], False, id="never, -v"),
+    pytest.param("never", ["--shared-report"], True, id="the option wins"),
+    pytest.param("always", ["-q"], True, id="always"),
+]
+
+
+@pytest.mark.parametrize(("ini", "arguments", "told"), WANTED)
+def test_when_it_is_told(suite: Suite, ini: str, arguments: list[str], told: bool) -> None:
+    suite.write(conftest="@shared_session_scope_fixture\ndef db() -> int: return 1", test_it="def test_it(db): pass")
+    suite.path.joinpath("pytest.ini").write_text(f"[pytest]\nshared_session_scope_report = {ini}\n")
+    assert bool(_section(suite.run(*arguments))) is told
+
+
+def test_an_unknown_word_is_an_error_of_usage(suite: Suite) -> None:
+    suite.path.joinpath("pytest.ini").write_text("[pytest]\nshared_session_scope_report = maybe\n")
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: shared_session_scope_report = maybe in the configuration: it can be auto, always or never"]
+    )
+
+
+def test_a_run_that_shares_nothing_says_so_where_it_is_asked(suite: Suite) -> None:
+    suite.write(test_it="def test_it(): pass")
+    for workers in (None, 1):
+        assert _section(suite.run("--shared-report", workers=workers)) == ["no fixture was shared"]
+        assert _section(suite.run("-v", workers=workers)) == []
+
+
+def test_what_went_wrong_is_told_without_being_asked(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def bad() -> int:
+            raise OSError("no route")
+
+        @shared_session_scope_fixture
+        def worse() -> Iterator[int]:
+            yield 1
+            raise OSError("no way back")
+        """,
+        test_it="""
+        def test_bad(bad): pass
+        def test_worse(worse): pass
+        """,
+    )
+    result = suite.run("--color=yes", workers=2)
+    red = [line for line in result.outlines if line.startswith("\x1b[31m  ")]
+    _check(
+        sorted(line.removeprefix("\x1b[31m").removesuffix("\x1b[0m") for line in red),
+        [
+            "  its cleanup failed in GW after TIME: OSError: no way back",
+            "  its setup failed in GW after TIME: OSError: no route",
+        ],
+    )
+    assert _section(suite.run("-q", workers=2)) == []
+
+
+def test_a_setup_whose_worker_died_is_told_with_the_next_one(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def server() -> Iterator[int]:
+            yield 80
+        """,
+        test_it="""
+        @pytest.mark.parametrize("i", range(3))
+        def test_it(i, server):
+            if not Path("died").exists():
+                Path("died").touch()
+                os.kill(os.getpid(), 9)
+        """,
+    )
+    section = _section(suite.run(workers=1))
+    assert [line for line in section if "set up by" in line or "set up again by" in line]
+    text = "\n".join(section)
+    assert re.search(r"  set up by gw0 in [\d.]+ m?s\nnot cleaned up: shared fixture 'server' .* and died at ", text)
+    assert re.search(r"  set up again by gw1 in [\d.]+ m?s; cleaned up by gw1 in ", text)
+    assert "1 shared fixture; 2 setups;" in text
+
+
+def test_nothing_of_the_report_is_loaded_where_nothing_is_shared(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+        import sys
+        def test_it():
+            names = ("_telling", "_summary", "_facts", "_observed", "_report_json", "_trace")
+            assert not [name for name in names if f"pytest_shared_session_scope.{name}" in sys.modules]
+        """
+    )
+    path = suite.path / "test_it.py"
+    path.write_text(path.read_text().replace("from pytest_shared_session_scope import *", ""))
+    suite.run().assert_outcomes(passed=1)
+
+
+# --- files -----------------------------------------------------------------------------------------------
+
+
+def test_the_same_facts_as_json_and_as_a_trace(servers: Suite) -> None:
+    result = servers.run("--shared-report-json=out/facts.json", "--shared-trace=trace.json", "-q", workers=2)
+    result.assert_outcomes(passed=8)
+    report = Report.model_validate_json((servers.path / "out" / "facts.json").read_text())
+    assert report.version == 1
+    assert report.workers == ["gw0", "gw1"]
+    server = report.setups[0]
+    assert (server.name, server.kind, server.type, server.end) == ("server", "yields once", "int", "cleaned up")
+    assert server.seconds >= 0.2
+    assert server.taken_by == ["gw0", "gw1"]
+    [reader] = [take for take in server.takes if take.outcome == "read"]
+    assert reader.waited >= 0.2
+    assert server.saved == server.seconds
+    assert server.cleanup is not None
+    assert server.cleanup.worker == server.worker
+    assert {setup.parameters for setup in report.setups[1:]} == {"text='small'", "text='large'"}
+    _check_trace(json.loads((servers.path / "trace.json").read_text()))
+
+
+def _check_trace(trace: dict[str, Any]) -> None:
+    """Check what the format's own description asks of an event."""
+    rows = {}
+    for event in trace["traceEvents"]:
+        assert event["pid"] == 1
+        assert isinstance(event["tid"], int)
+        if event["ph"] == "M":
+            assert event["name"] == "thread_name"
+            rows[event["tid"]] = event["args"]["name"]
+        else:
+            assert event["ph"] == "X"
+            assert event["ts"] >= 0
+            assert event["dur"] >= 0
+            assert event["tid"] in rows
+    assert [*rows.values()] == ["gw0", "gw1"]
+    names = {event["name"] for event in trace["traceEvents"]}
+    assert names >= {"set up 'server'", "wait for 'server'", "read 'server'", "clean up 'server'", "clean up 'text'"}
+    [setup] = [event for event in trace["traceEvents"] if event["name"] == "set up 'server'"]
+    [wait] = [event for event in trace["traceEvents"] if event["name"] == "wait for 'server'"]
+    assert setup["tid"] != wait["tid"]
+    # Who waits gets the value as soon as it is there.
+    assert abs(setup["ts"] + setup["dur"] - wait["ts"] - wait["dur"]) < 2_000_000
+
+
+def test_the_files_of_a_run_that_shares_nothing(suite: Suite) -> None:
+    suite.write(test_it="def test_it(): pass")
+    suite.run("--shared-report-json=facts.json", "--shared-trace=trace.json", "-p", "no:terminal")
+    assert Report.model_validate_json((suite.path / "facts.json").read_text()).setups == []
+    assert json.loads((suite.path / "trace.json").read_text())["traceEvents"] == []
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_properties_in_junit_xml(suite: Suite, workers: int | None) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> Iterator[int]:
+            yield 1
+        """,
+        test_it="@pytest.mark.parametrize('i', range(4))\ndef test_it(i, db): pass",
+    )
+    suite.run("--junit-xml=junit.xml", workers=workers)
+    [found] = ElementTree.parse(suite.path / "junit.xml").iter("property")
+    assert re.fullmatch(r"shared fixture 'db' \(conftest.py:\d+\)", found.attrib["name"])
+    facts = json.loads(found.attrib["value"])
+    assert (facts["name"], facts["end"]) == ("db", "cleaned up")
+
+
+# --- while it runs ---------------------------------------------------------------------------------------
+
+SLOW = """
+    @shared_session_scope_fixture
+    def db() -> int:
+        time.sleep(6)
+        return 1
+"""
+SLOW_TEST = "@pytest.mark.parametrize('i', range(3))\ndef test_it(i, db): pass"
+
+
+def test_who_waits_for_a_slow_setup_is_told_while_it_runs(suite: Suite) -> None:
+    suite.write(conftest=SLOW, test_it=SLOW_TEST)
+    result = suite.run(workers=3)
+    result.assert_outcomes(passed=3)
+    told = [line for line in result.outlines if line.startswith("waiting for shared fixture")]
+    _check(
+        told[:1],
+        [
+            r"waiting for shared fixture 'db' \(conftest.py:\d+\): GW has been setting it up for \d s; GW, GW wait",
+        ],
+    )
+    assert len(told) <= 2
+
+
+@pytest.mark.parametrize("quiet", ["-q", "-pno:terminal"])
+def test_nothing_is_told_where_pytest_is_quiet(suite: Suite, quiet: str) -> None:
+    suite.write(conftest=SLOW, test_it=SLOW_TEST)
+    result = suite.run(quiet, workers=2)
+    assert result.ret == pytest.ExitCode.OK
+    assert "waiting" not in result.stdout.str() + result.stderr.str()

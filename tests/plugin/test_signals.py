@@ -1,0 +1,115 @@
+"""Ctrl-C, and signals to the controller: what is shared is cleaned up once, and no process is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import Suite
+
+CONFTEST = """
+@shared_session_scope_fixture
+def twice() -> SharedGenerator[str]:
+    value = yield None
+    if value is None:
+        log("setup", "twice")
+    token = yield "sesame"
+    if token is CleanupToken.LAST:
+        log("cleanup", "twice")
+
+@shared_session_scope_fixture
+def once() -> Iterator[str]:
+    log("setup", "once")
+    yield "sesame"
+    log("cleanup", "once")
+
+@shared_session_scope_fixture
+def returned() -> str:
+    return "sesame"
+"""
+
+
+def _interrupt(controller: psutil.Process) -> None:
+    controller.send_signal(signal.SIGINT)
+
+
+def _interrupt_all(controller: psutil.Process) -> None:
+    os.killpg(controller.pid, signal.SIGINT)
+
+
+def _terminate(controller: psutil.Process) -> None:
+    controller.send_signal(signal.SIGTERM)
+
+
+def _kill(controller: psutil.Process) -> None:
+    controller.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("send", [_interrupt, _interrupt_all, _terminate, _kill])
+def test_a_signal_to_the_controller(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, send: Callable[[psutil.Process], None]
+) -> None:
+    suite.write(
+        conftest=CONFTEST,
+        test_it="""
+        @pytest.mark.parametrize("i", range(4))
+        def test_it(i, twice, once, returned):
+            log("ready")
+            time.sleep(60)
+        """,
+    )
+    monkeypatch.setenv("PYTEST_DEBUG_TEMPROOT", str(tmp_path))
+    command = [sys.executable, "-m", "pytest", "-p", "shared_session_scope", "-p", "xdist", "-n", "3"]
+    out = (suite.path / "out").open("w")
+    with out, subprocess.Popen(command, cwd=suite.path, stdout=out, stderr=out, start_new_session=True) as run:
+        until = time.monotonic() + 60
+        while len(suite.words("ready")) < 3:
+            assert run.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        controller = psutil.Process(run.pid)
+        processes = [controller, *controller.children(recursive=True)]
+        send(controller)
+        run.wait(20)
+    # execnet lets a worker without a controller go on for 5 s. Twice what is promised, for a machine that is busy.
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert alive == []
+    assert sorted(words for words in suite.words("cleanup")) == [["cleanup", "once"], ["cleanup", "twice"]]
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and b"sesame" in path.read_bytes()] == []
+
+
+def test_ctrl_c_without_xdist(suite: Suite) -> None:
+    suite.write(
+        conftest=CONFTEST,
+        test_it="""
+        def test_it(twice, once, returned):
+            os.kill(os.getpid(), 2)
+            time.sleep(60)
+        """,
+    )
+    assert suite.run().ret == pytest.ExitCode.INTERRUPTED
+    assert sorted(suite.words("cleanup")) == [["cleanup", "once"], ["cleanup", "twice"]]
+
+
+def test_ctrl_c_in_a_cleanup_loses_no_other(suite: Suite) -> None:
+    suite.write(
+        conftest=CONFTEST
+        + """
+@shared_session_scope_fixture
+def interrupted() -> Iterator[int]:
+    yield 1
+    log("cleanup", "interrupted")
+    os.kill(os.getpid(), 2)
+    time.sleep(60)
+""",
+        test_it="def test_it(twice, once, interrupted): pass",
+    )
+    assert suite.run().ret == pytest.ExitCode.INTERRUPTED
+    assert suite.words("cleanup") == [["cleanup", "interrupted"], ["cleanup", "once"], ["cleanup", "twice"]]

@@ -1,0 +1,72 @@
+"""A run that stops before its last test cleans up once."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Suite
+
+CONFTEST = """
+@shared_session_scope_fixture
+def twice() -> SharedGenerator[int]:
+    value = yield None
+    if value is None:
+        log("setup", "twice")
+    if (yield 1) is CleanupToken.LAST:
+        log("cleanup", "twice")
+
+@shared_session_scope_fixture
+def once() -> Iterator[int]:
+    log("setup", "once")
+    yield 1
+    log("cleanup", "once")
+"""
+TESTS = """
+@pytest.mark.parametrize("i", range(20))
+def test_it(i, request, twice, once):
+    time.sleep(0.01)
+    if i == 5:
+        {stop}
+"""
+ALL = [["cleanup", "once"], ["cleanup", "twice"], ["setup", "once"], ["setup", "twice"]]
+
+STOPS = {
+    "pytest.exit": "pytest.exit('enough')",
+    "shouldstop": "request.session.shouldstop = 'enough'",
+    "shouldfail": "request.session.shouldfail = 'enough'",
+    "KeyboardInterrupt": "raise KeyboardInterrupt",
+}
+
+
+@pytest.mark.parametrize("workers", [None, 3])
+@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS.keys())
+def test_a_stop_in_a_test(suite: Suite, stop: str, workers: int | None) -> None:
+    suite.write(conftest=CONFTEST, test_it=TESTS.format(stop=stop))
+    suite.run(workers=workers)
+    assert sorted(words for _, *words in suite.events) == ALL
+
+
+@pytest.mark.parametrize("workers", [None, 3])
+def test_an_error_in_collection(suite: Suite, workers: int | None) -> None:
+    suite.write(conftest=CONFTEST, test_it=TESTS.format(stop="pass"), test_wrong="import nothing_of_this_name")
+    suite.run(workers=workers)
+    assert sorted(words for _, *words in suite.events) == ([] if workers is None else ALL)  # xdist goes on
+    suite.run("--continue-on-collection-errors", workers=workers)
+    assert sorted(words for _, *words in suite.events) == ALL
+
+
+def test_a_worker_that_fails_internally(suite: Suite) -> None:
+    suite.write(
+        conftest=CONFTEST
+        + """
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    result = yield
+    if "5" in item.name:
+        raise AssertionError("internal")
+    return result
+""",
+        test_it=TESTS.format(stop="pass"),
+    )
+    result = suite.run(workers=3)
+    result.stdout.fnmatch_lines(["*AssertionError: internal*"])
+    assert sorted(words for _, *words in suite.events) == ALL

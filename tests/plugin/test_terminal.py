@@ -1,0 +1,78 @@
+"""What pytest shows of a shared fixture is what it shows of any other."""
+
+from __future__ import annotations
+
+import re
+
+from conftest import Suite
+
+
+def test_fixtures_lists_docstring_place_and_scope(suite: Suite) -> None:
+    suite.write(
+        conftest='''
+        @shared_session_scope_fixture
+        def db() -> int:
+            """The database of the run."""
+            return 1
+        ''',
+        test_it="def test_it(db): pass",
+    )
+    result = suite.run("--fixtures")
+    lines = (suite.path / "conftest.py").read_text().splitlines()
+    line = lines.index("@shared_session_scope_fixture") + 1
+    result.stdout.fnmatch_lines([f"db [[]session scope[]] -- conftest.py:{line}", "    The database of the run."])
+
+
+def test_a_traceback_starts_at_the_users_line(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> SharedGenerator[int]:
+            value = yield None
+            connect()
+            yield value or 1
+
+        def connect():
+            raise OSError("no route")
+        """,
+        test_it="def test_it(db): pass",
+    )
+    result = suite.run()
+    places = [line for line in result.outlines if re.match(r"\S+\.py:\d+: ", line)]
+    assert places == ["conftest.py:16: ", "conftest.py:20: OSError"]
+    for style in ("short", "line", "no"):
+        out = suite.run("--tb", style).stdout
+        out.no_fnmatch_line("*pytest_shared_session_scope/_*")
+
+
+def test_a_run_without_shared_fixtures_loads_nothing(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+        import sys
+        def test_it():
+            loaded = {name for name in sys.modules if name.split(".")[0] in ("pydantic", "filelock")}
+            assert not loaded
+        """
+    )
+    path = suite.path / "test_it.py"
+    path.write_text(path.read_text().replace("from pytest_shared_session_scope import *", ""))
+    suite.run().assert_outcomes(passed=1)
+    suite.run(workers=1).assert_outcomes(passed=1)
+
+
+def test_a_defined_fixture_that_no_test_uses_loads_nothing_more(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> SharedGenerator[int]:
+            value = yield None
+            yield value or 1
+        """,
+        test_it="""
+        import sys
+        def test_it():
+            assert not {name for name in sys.modules if name.split(".")[0] in ("pydantic", "filelock")}
+        """,
+    )
+    suite.run().assert_outcomes(passed=1)
+    suite.run(workers=1).assert_outcomes(passed=1)

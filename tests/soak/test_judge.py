@@ -1,0 +1,271 @@
+"""The judge fails when it should: hand-made logs, each with the rules it breaks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from soak import judge as judges
+from soak import plan as plans
+from soak.history import History, parse
+from soak.judge import Outcome
+
+PLAN = plans.make(1, "deaths")
+KINDS = {"t": "twice", "o": "once", "r": "returns"}
+QUIET = Outcome()
+
+
+def history(*lines: str) -> History:
+    """Return the history, a second a line, of lines like `gw0 set-up t`, `gw1 see t#2 test=a`, `gw0 die`; `t` stands for `t#1`.
+
+    A share is named after its kind: `t...` yields twice, `o...` once, `r...` returns.
+    """
+    return History(parse("\n".join(json.dumps({**_event(line), "time": n}) for n, line in enumerate(lines))))
+
+
+def _event(line: str) -> dict[str, object]:
+    worker, event, *rest = line.split()
+    words = dict(word.split("=") for word in rest if "=" in word)
+    record = {"event": event.replace("-", " "), "worker": worker, "pid": ord(worker[-1]), "time": 0.0}
+    names = [word for word in rest if "=" not in word]
+    if not names:
+        return {**record, **words}
+    share, _, number = names[0].partition("#")
+    made = f"{share}#{number or 1}"
+    value = {"share": share, "made": made, "is": words.pop("is", "right")}
+    uses = [words.pop("uses")] if "uses" in words else []
+    kind = KINDS.get(share[0], "ordinary")
+    return {
+        **record, "share": share, "fixture": share, "kind": kind, "made": made, "value": value, "uses": uses, "test": "a", **words
+    }  # fmt: skip
+
+
+def rules(lines: list[str], outcome: Outcome = QUIET) -> list[str]:
+    """Return the rules that a log breaks."""
+    return [violation.rule for violation in judges.judge(history(*lines), PLAN, outcome)]
+
+
+GOOD = [
+    "gw0 collected", "gw1 collected",
+    "gw0 open p", "gw0 setup t", "gw0 set-up t uses=p#1", "gw0 see t", "gw0 end test=a",
+    "gw1 open p#2", "gw1 took t uses=p#2", "gw1 see t test=b", "gw1 end test=b", "gw1 left t", "gw1 close p#2",
+    "gw0 clean t", "gw0 cleaned t", "gw0 left t", "gw0 close p",
+    "gw0 setup o", "gw0 set-up o", "gw0 clean o", "gw0 cleaned o", "gw0 left o",
+    "gw1 setup r", "gw1 set-up r", "gw1 see r test=c", "gw1 end test=c",
+    "gw0 finished", "gw1 finished",
+]  # fmt: skip
+
+END = ["gw0 clean t", "gw0 cleaned t", "gw0 left t", "gw0 finished"]
+ALLOWED = {
+    "a whole run": GOOD,
+    "death inside a setup": [
+        "gw0 setup t", "gw0 die", "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2"
+    ],
+    "death between a setup's last line and its publication": [
+        "gw0 setup t", "gw0 set-up t", "gw0 die", "gw1 collected", "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2",
+        "gw1 left t#2",
+    ],
+    "the owner of one that yields once died": [
+        "gw0 setup o", "gw0 set-up o", "gw0 see o", "gw1 see o", "gw0 die",
+        "gw2 setup o#2", "gw2 set-up o#2", "gw1 end test=a", "gw2 clean o#2", "gw2 left o#2",
+    ],
+    "the only holder died, and a survivor adopts": [
+        "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 die",
+        "gw1 collected", "gw1 took t", "gw1 clean t", "gw1 cleaned t", "gw1 left t", "gw1 finished",
+    ],
+    "a death in a cleanup, and a survivor cleans up again": [
+        "gw1 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 die",
+        "gw1 took t", "gw1 clean t", "gw1 cleaned t", "gw1 left t", "gw1 finished",
+    ],
+    "a share that somebody else set up once more after a death in its cleanup": [
+        "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 die",
+        "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2",
+    ],
+    "a worker died in its last teardown, and its replacement asks for what was cleaned up": [
+        "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 left t", "gw0 die",
+        "gw1 started", "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", ALLOWED.values(), ids=ALLOWED.keys())
+def test_what_is_promised_breaks_no_rule(lines: list[str]) -> None:
+    told = Outcome(told=("not cleaned up: shared fixture 'o'", "not cleaned up: shared fixture 't'"))
+    names = {event.words["fixture"] for event in history(*lines).named("setup") if event.words["kind"] != "returns"}
+    lost = tuple(line for line in told.told if line[-2] in names and "die" in " ".join(lines))
+    assert rules(lines, dataclasses.replace(told, told=lost)) == []
+
+
+BROKEN = {
+    "set up twice while the first lives": (
+        ["gw0 setup t", "gw0 set-up t", "gw1 setup t#2", "gw1 set-up t#2", "gw0 clean t", "gw0 left t", "gw1 clean t#2",
+         "gw1 left t#2"],
+        ["set up twice"],
+    ),
+    "set up twice though only the owner died, and the value was read": (
+        ["gw0 setup t", "gw0 set-up t", "gw1 took t", "gw0 die", "gw2 setup t#2", "gw2 set-up t#2", "gw1 clean t",
+         "gw1 left t", "gw2 clean t#2", "gw2 left t#2"],
+        ["set up twice"],
+    ),
+    "set up again after the cleanup, in a worker that a death before it replaced": (
+        ["gw2 die", "gw1 started", "gw0 setup t", "gw0 set-up t", "gw0 clean t", "gw0 left t",
+         "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2"],
+        ["set up twice"],
+    ),
+    "not adopted by one who still has what it depends on": (
+        ["gw0 collected", "gw0 setup td", "gw0 set-up td", "gw1 took td", "gw1 setup t", "gw1 set-up t uses=td#1",
+         "gw1 see t", "gw1 die", "gw0 ending", "gw0 clean td", "gw0 left td", "gw0 finished"],
+        ["lost"],
+    ),
+    "too late to adopt, and nobody said so": (
+        ["gw0 collected", "gw0 setup td", "gw0 set-up td", "gw1 took td", "gw1 setup t", "gw1 set-up t uses=td#1",
+         "gw0 ending", "gw1 see t", "gw1 die", "gw0 clean td", "gw0 left td", "gw0 finished"],
+        ["untold"],
+    ),
+    "set up again after the cleanup": (
+        ["gw0 setup t", "gw0 set-up t", *END, "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2"],
+        ["set up twice"],
+    ),
+    "yields once, set up again though its owner lives": (
+        ["gw0 setup o", "gw0 set-up o", "gw1 setup o#2", "gw1 set-up o#2", "gw0 clean o", "gw0 left o", "gw1 clean o#2",
+         "gw1 left o#2"],
+        ["set up twice"],
+    ),
+    "a returned value computed twice": (
+        ["gw0 setup r", "gw0 set-up r", "gw1 setup r#2", "gw1 set-up r#2"], ["set up twice"]
+    ),
+    "a failed setup tried again": (
+        ["gw0 setup t", "gw0 setup-raised t error=PlannedError", "gw1 setup t#2", "gw1 setup-raised t#2 error=PlannedError"],
+        ["set up twice"],
+    ),
+    "cleaned up by two workers": (
+        ["gw0 setup t", "gw0 set-up t", "gw1 took t", "gw0 clean t", "gw0 left t", "gw1 clean t", "gw1 left t"],
+        ["cleaned up twice", "cleaned up too early"],
+    ),
+    "cleaned up twice in one worker": (
+        ["gw0 setup t", "gw0 set-up t", *END, "gw0 took t", *END], ["cleaned up twice", "cleaned up too early"]
+    ),
+    "never cleaned up": (
+        ["gw0 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 left t", "gw0 finished"],
+        ["lost"],
+    ),
+    "never adopted": (
+        ["gw1 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 die", "gw1 finished"], ["lost"]
+    ),
+    "its cleanup cut off by death, and never done again": (
+        ["gw1 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 die",
+         "gw1 finished"],
+        ["lost"],
+    ),
+    "yields once, never cleaned up by its living owner": (
+        ["gw0 collected", "gw0 setup o", "gw0 set-up o", "gw0 finished"], ["lost"]
+    ),
+    "nobody left, and nobody said so": (
+        ["gw0 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 die"], ["untold"]
+    ),
+    "yields once, the owner died, and nobody said so": (
+        ["gw0 setup o", "gw0 set-up o", "gw0 see o", "gw0 die", "gw1 collected", "gw1 finished"], ["untold"]
+    ),
+    "cleaned up while a test uses it": (
+        ["gw0 setup t", "gw0 set-up t", "gw1 see t", *END, "gw1 end test=a"], ["cleaned up too early"]
+    ),
+    "used after the cleanup": (
+        ["gw0 setup t", "gw0 set-up t", *END, "gw1 see t", "gw1 end test=a"], ["cleaned up too early"]
+    ),
+    "used after a cleanup that death cut off": (
+        ["gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 die", "gw1 see t", "gw1 end test=a",
+         "gw2 took t", "gw2 clean t", "gw2 left t"],
+        ["cleaned up too early"],
+    ),
+    "cleaned up while another worker holds it": (
+        ["gw0 setup t", "gw0 set-up t", "gw1 took t", *END, "gw1 left t"], ["cleaned up too early"]
+    ),
+    "taken after the cleanup": (
+        ["gw0 setup t", "gw0 set-up t", *END, "gw1 took t", "gw1 left t"], ["cleaned up too early"]
+    ),
+    "an ordinary dependency ended first": (
+        ["gw0 open p", "gw0 setup t", "gw0 set-up t uses=p#1", "gw0 close p", *END], ["dependency ended first"]
+    ),
+    "a shared dependency cleaned up first": (
+        ["gw0 setup td", "gw0 set-up td", "gw0 setup t", "gw0 set-up t uses=td#1", "gw0 clean td", "gw0 left td", *END],
+        ["dependency ended first"],
+    ),
+    "a shared dependency cleaned up by another worker": (
+        ["gw0 setup td", "gw0 set-up td", "gw1 took td", "gw0 setup t", "gw0 set-up t uses=td#1", "gw0 left td",
+         "gw1 clean td", "gw1 left td", *END],
+        ["dependency ended first"],
+    ),
+    "yields once, its owner stays over a parameter's change": (
+        ["gw0 open p[1]", "gw0 setup o", "gw0 set-up o uses=p[1]#1", "gw0 close p[1]", "gw0 clean o", "gw0 left o"],
+        ["owner stayed"],
+    ),
+    "a wrong value": (
+        ["gw0 setup t", "gw0 set-up t", "gw1 see t is=wrong", "gw1 end test=a", *END], ["wrong value"]
+    ),
+    "a value of no setup": (["gw1 see t#7", "gw1 end test=a"], ["wrong value"]),
+    "a wrong value sent to a fixture": (
+        ["gw0 setup t", "gw0 set-up t", "gw1 took t is=wrong", "gw1 left t", *END], ["wrong value"]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "expected"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_promise_is_found(lines: list[str], expected: list[str]) -> None:
+    assert rules(lines) == expected
+
+
+OUTCOMES = {
+    "hang": (Outcome(is_hanging=True), ["hang"]),
+    "process": (Outcome(processes=("1: 'python'",)), ["process left"]),
+    "files": (Outcome(files=("values/x",)), ["files left"]),
+    "told": (Outcome(told=("not cleaned up: shared fixture 't'",)), ["told wrongly"]),
+    "our internal error": (Outcome(output="INTERNALERROR> shared_session_scope"), ["internal error"]),
+    "xdist's internal error": (Outcome(output="INTERNALERROR> xdist"), ["internal error elsewhere"]),
+}
+
+
+@pytest.mark.parametrize(("outcome", "expected"), OUTCOMES.values(), ids=OUTCOMES.keys())
+def test_what_is_seen_from_outside_is_judged(outcome: Outcome, expected: list[str]) -> None:
+    assert rules(GOOD, outcome) == expected
+
+
+def test_what_could_be_cleaned_up_must_not_just_be_told() -> None:
+    told = Outcome(told=("not cleaned up: shared fixture 't'",))
+    assert rules(BROKEN["never adopted"][0], told) == ["told, not cleaned up"]
+    assert rules(BROKEN["too late to adopt, and nobody said so"][0], told) == []
+
+
+@pytest.mark.parametrize(("planned", "expected"), [(True, []), (False, ["unplanned failure"])])
+def test_a_failure_must_be_planned(planned: bool, expected: list[str]) -> None:
+    failed = {"event": "failed", "worker": "gw0", "pid": 48, "time": 0.0, "test": "a", "when": "setup"}
+    events = parse(json.dumps({**failed, "planned": planned, "text": "boom"}))
+    assert [violation.rule for violation in judges.judge(History(events), PLAN, QUIET)] == expected
+
+
+def test_a_run_without_deaths_runs_every_test() -> None:
+    plan = dataclasses.replace(plans.make(1, "calm"), dist="load")
+    lines = ["gw0 collected tests=2", "gw0 begin test=a", "gw0 end test=a"]
+    events = history(*lines).events
+    counted = [dataclasses.replace(event, words={**event.words, "tests": 2}) for event in events]
+    violations = judges.judge(History(counted), plan, QUIET)
+    assert [violation.rule for violation in violations] == ["tests lost"]
+    assert judges.judge(History([*counted, counted[1]]), plan, QUIET) == []
+
+
+def test_a_signal_that_interrupts_a_setup_allows_another() -> None:
+    lines = [
+        "gw0 setup t",
+        "gw0 setup-raised t error=KeyboardInterrupt",
+        "gw1 setup t#2",
+        "gw1 setup-raised t#2 error=X",
+    ]
+    assert rules(lines) == ["set up twice"]
+    assert rules(lines, Outcome(is_signalled=True)) == []
+
+
+def test_a_plan_survives_its_file() -> None:
+    for seed in range(50):
+        plan = plans.make(seed)
+        assert plans.loads(plans.dumps(plan)) == plan == plans.make(seed)

@@ -1,0 +1,77 @@
+"""Functions whose annotations are strings, as `from __future__ import annotations` makes them, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Optional
+
+from pytest_shared_session_scope._annotation import Kind
+from pytest_shared_session_scope.types import SharedGenerator
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+Function = Callable[..., Any]
+
+
+def returned() -> int: ...  # type: ignore[empty-body]
+
+
+def once() -> Iterator[Later]:
+    yield Later()
+
+
+def twice() -> SharedGenerator[Later]:
+    yield None
+    yield Later()
+
+
+def twice_or_none() -> SharedGenerator[Optional[Later]]:  # noqa: UP045 - a spelling that users have
+    yield None
+    yield Later()
+
+
+def sent() -> Generator[Later | None, Any, None]:
+    yield None
+    yield Later()
+
+
+def quoted_twice() -> "Iterator['Later']":  # noqa: UP037 - what is tested
+    yield Later()
+
+
+def unknown_to_the_run() -> Iterator[Decimal]: ...  # type: ignore[empty-body]
+
+
+def misspelled() -> Iterator[Latter]:  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    yield None
+
+
+def with_parameters_for_checkers(price: Decimal) -> Iterator[Later]:
+    yield Later()
+
+
+class Class:
+    def method(self) -> Iterator[Later]:
+        yield Later()
+
+    def own(self) -> Iterator[Class]:
+        yield self
+
+
+class Later:
+    """Defined after what is annotated with it."""
+
+
+SHARED: list[tuple[Function, Kind, object]] = [
+    (returned, Kind.RETURNS, int),
+    (once, Kind.YIELDS_ONCE, Later),
+    (twice, Kind.YIELDS_TWICE, Later),
+    (twice_or_none, Kind.YIELDS_TWICE, Later | None),
+    (sent, Kind.YIELDS_TWICE, Later),
+    (quoted_twice, Kind.YIELDS_ONCE, Later),
+    (with_parameters_for_checkers, Kind.YIELDS_ONCE, Later),
+    (Class.method, Kind.YIELDS_ONCE, Later),
+    (Class().method, Kind.YIELDS_ONCE, Later),
+    (Class.own, Kind.YIELDS_ONCE, Class),
+]

@@ -1,0 +1,151 @@
+"""Who waits, told on the terminal: kept up to date where that is one, repeated sparingly elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_summary import RECORD
+
+from pytest_shared_session_scope import _run, _watch
+from pytest_shared_session_scope._report import waited_for
+from pytest_shared_session_scope._share_files import ShareFiles
+from pytest_shared_session_scope._waiting import Waiting, marks
+
+
+class Clock:
+    """A clock that a test turns."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+
+@dataclasses.dataclass
+class Reporter:
+    """What the terminal reporter offers, writing into a text."""
+
+    isatty: bool
+    verbosity: int = 0
+    text: str = ""
+
+    def write(self, text: str, *, flush: bool = False) -> None:
+        self.text += text
+
+    def ensure_newline(self) -> None:
+        self.text += "<fresh>"
+
+
+ERASED = "\x1b[1A\r\x1b[2K"
+
+
+def test_on_a_terminal_one_line_is_kept_up_to_date() -> None:
+    clock, reporter = Clock(), Reporter(isatty=True)
+    teller = _watch.Teller(reporter, clock)
+    for waited in (3, 4, 5):
+        clock.now += 1
+        teller.tell(f"{waited} s", "db", waited)
+    assert reporter.text == f"\n3 s\n{ERASED}4 s\n{ERASED}5 s\n"
+
+
+def test_what_else_is_printed_is_not_erased() -> None:
+    clock, reporter = Clock(), Reporter(isatty=True)
+    teller = _watch.Teller(reporter, clock)
+    teller.tell("3 s", "db", 3)
+    teller.note_output()
+    for waited in (4, 5, 6, 7):
+        clock.now += 1
+        teller.tell(f"{waited} s", "db", waited)
+    assert reporter.text == f"\n3 s\n\n6 s\n{ERASED}7 s\n"
+
+
+def test_elsewhere_it_is_repeated_sparingly() -> None:
+    clock, reporter = Clock(), Reporter(isatty=False)
+    teller = _watch.Teller(reporter, clock)
+    for waited in range(3, 300):
+        clock.now = 1000.0 + waited
+        teller.tell(f"{waited} s", "db", waited)
+        teller.note_output()
+    assert reporter.text.split() == [
+        f"{n}" if n == "s" else n for w in (3, 6, 12, 24, 48, 96, 156, 216, 276) for n in (str(w), "s")
+    ]
+
+
+def test_another_fixture_is_told_at_once_and_verbose_lines_are_ended() -> None:
+    reporter = Reporter(isatty=False, verbosity=1)
+    teller = _watch.Teller(reporter, Clock())
+    teller.tell("a", "a", 3)
+    teller.tell("b", "b", 3)
+    assert reporter.text == "<fresh>a\n<fresh>b\n"
+
+
+def test_a_line_is_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    reporter = Reporter(isatty=True)
+    _watch.Teller(reporter, Clock()).tell("x" * 50, "db", 3)
+    assert reporter.text == "\n" + "x" * 19 + "\n"
+
+
+def test_a_mark_is_left_after_two_seconds_and_taken_back(run_parent: Path) -> None:
+    directory, clock = _run.create_directory(run_parent), Clock()
+    with Waiting(directory, "gw/0", "db-1", clock) as waiting:  # type: ignore[arg-type]
+        clock.now += 1.9
+        waiting.look()
+        assert marks(directory) == []
+        clock.now += 0.2
+        waiting.look()
+        [mark] = marks(directory)
+        assert (mark.worker, mark.key, mark.since) == ("gw/0", "db-1", 1000.0)
+    assert marks(directory) == []
+
+
+def test_the_longest_wait_of_the_living_is_told(run_parent: Path) -> None:
+    directory, clock, reporter = _run.create_directory(run_parent), Clock(), Reporter(isatty=False)
+    workers = _run.Workers(directory, _run.CONTROLLER)
+    waits = []
+    for worker, key in (("gw0", "db-1"), ("gw2", "db-1"), ("gw3", "other-1"), ("dead", "older-1")):
+        files = ShareFiles(directory, key, worker, key)
+        files.create()
+        files.publish("setting-up", RECORD)
+        waits.append(Waiting(directory, worker, key, clock))  # type: ignore[arg-type]
+        if worker != "dead":
+            workers.mark(worker, _run.EXPECTED)
+    clock.now += 2.5
+    for waiting in waits:
+        waiting.look()
+    teller = _watch.Teller(reporter, clock)
+    _watch.look(directory, workers, teller, clock)
+    assert reporter.text == ""
+    clock.now += 9.5
+    _watch.look(directory, workers, teller, clock)
+    assert reporter.text == (
+        "\nwaiting for shared fixture 'db' (conftest.py:12) with the parameter 'pg': gw1 has been setting it up for "
+        "12 s; gw0, gw2 wait (and 1 more)\n"
+    )
+
+
+def test_without_a_setup_that_goes_on() -> None:
+    assert waited_for(None, ["gw0"], now=0.0, waited=4.0) == (
+        "gw0 waits for a shared fixture, for 4 s: another worker is cleaning it up, or decides about it"
+    )
+
+
+def test_the_queue_is_still_one(run_parent: Path) -> None:
+    events: queue.Queue[Any] = queue.Queue()
+    directory = _run.create_directory(run_parent)
+    teller = _watch.Teller(Reporter(isatty=False), Clock())
+    get = _watch.Watch(events.get, directory, _run.Workers(directory, _run.CONTROLLER), teller).get
+    with pytest.raises(queue.Empty):
+        get(timeout=0.01)
+    with pytest.raises(queue.Empty):
+        get(block=False)
+    for index in range(3):
+        events.put(index)
+    assert [get(timeout=2.0), get(), get(block=False)] == [0, 1, 2]

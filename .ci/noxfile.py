@@ -1,10 +1,13 @@
 """The suite on every supported Python, against the built wheel, with the newest and the lowest supported versions.
 
-`nox -f .ci/noxfile.py` runs it whole; a session runs what is said after `--`, or everything.
+`nox -f .ci/noxfile.py` runs it whole; a session runs what is said after `--`, or everything. With `CI_PARTS=N` in the
+environment each session runs another one in N of the tests that start processes: for CI, where the README's command
+runs all of them on one Python.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -34,6 +37,7 @@ def _requirements(name: str) -> list[str]:
     return re.findall(r'^\s*"([^"]+)"', found[1], re.MULTILINE)
 
 
+_PART = itertools.count()
 # What checks and builds is for one Python.
 _TOOLS = ("build", "hatchling", "mypy", "pyright", "ruff", "types-")
 _TESTING = [line for line in _requirements("dev") if not line.startswith(_TOOLS)]
@@ -59,15 +63,14 @@ def _suite(session: nox.Session, *constraints: str) -> None:
     session.run("python", "-c", where)
     session.run("python", "-m", "pip", "list", "--format=freeze", silent=True)
     workers = os.environ.get("CI_WORKERS", "4")
-    session.run("python", "-m", "pytest", "-q", "-n", workers, *session.posargs)
+    parts = int(os.environ.get("CI_PARTS", "1"))
+    part = f"{next(_PART) % parts + 1}/{parts}"
+    session.run("python", "-m", "pytest", "-q", "-n", workers, *session.posargs, env={"TEST_PART": part})
 
 
 @nox.session(python=PYTHONS)
 def newest(session: nox.Session) -> None:
     """Run the suite with the newest versions of everything."""
-    # The README's command runs the suite whole on one Python; each here runs another part of what starts processes.
-    part = PYTHONS.index(str(session.python)) + 1
-    os.environ["TEST_PART"] = os.environ.get("CI_PART", f"{part}/6")
     _suite(session)
 
 
@@ -80,7 +83,6 @@ def pytest8(session: nox.Session) -> None:
 @nox.session(python="3.10")
 def lowest(session: nox.Session) -> None:
     """Run the suite with the lowest versions that pyproject.toml allows."""
-    os.environ["TEST_PART"] = os.environ.get("CI_PART", "6/6")
     _suite(session, *[line.replace(">=", "==") for line in _requirements("dependencies")])
 
 

@@ -42,8 +42,18 @@ WAYS = {
 }
 
 
-def pytest_configure() -> None:
-    """Let signals do what they do in a terminal: a shell starts what runs in the background with Ctrl-C ignored."""
+# Seconds; far more than any test takes on a busy machine.
+_LONGEST_TEST = 240
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """End tests that hang, by pytest-timeout where it is loaded.
+
+    And let signals do what they do in a terminal: a shell starts what runs in the background with Ctrl-C ignored.
+    """
+    if config.getoption("timeout", default=0) is None:
+        config.option.timeout = _LONGEST_TEST
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 
-from pytest_shared_session_scope._run import DRAINING, GONE, RUNNING
+from pytest_shared_session_scope._run import DRAINING, GONE
 
 
 class Verdict(enum.Enum):
@@ -25,13 +25,15 @@ def can_ask(state: str, *, closed: bool, alive: Callable[[], bool]) -> bool:
     """Say whether a worker in this state, or one that replaces it, may still ask for a share.
 
     A worker that died may be replaced, until the controller has done so, or never will, and calls it gone, or has
-    closed the run. `alive` is only asked where it matters, since it costs a look at a lock.
+    closed the run. In a closed run those who live still run what they had been sent; who was yet to be sent something
+    has not taken a lease, and does not count as alive. `alive` is only asked where it matters, since it costs a look
+    at a lock.
     """
     if state == GONE:
         return False
     if state == DRAINING:
         return not closed and not alive()
-    return not closed or (state == RUNNING and alive())
+    return not closed or alive()
 
 
 def decide(*, only_owner_cleans: bool, holders: bool, may_be_asked: bool, in_run: bool, patient: bool) -> Verdict:

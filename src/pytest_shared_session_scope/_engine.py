@@ -33,7 +33,7 @@ from pytest_shared_session_scope._waiting import Waiting
 from pytest_shared_session_scope.errors import SharedFixtureError, WaitTimeoutError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pytest_shared_session_scope._run import Workers
 
 
 class NothingToAdoptError(SharedFixtureError):
@@ -43,12 +43,10 @@ class NothingToAdoptError(SharedFixtureError):
 class Engine:
     """The shares of one run as one worker sees them."""
 
-    def __init__(
-        self, directory: Path, worker: str, clock: Clock, is_controller_dead: Callable[[], bool] = lambda: False
-    ) -> None:
-        self.directory = directory
-        self.worker = worker
-        self.presence = Presence(directory, worker, is_controller_dead)
+    def __init__(self, workers: Workers, clock: Clock, is_controller_dead: Callable[[], bool] = lambda: False) -> None:
+        self.directory = workers.run_directory
+        self.worker = workers.me
+        self.presence = Presence(workers, is_controller_dead)
         self.observed = Observed()
         self._clock = clock
         self.is_adopting = False

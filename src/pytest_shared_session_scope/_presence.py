@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from pytest_shared_session_scope import _run
 from pytest_shared_session_scope._decisions import can_ask
-from pytest_shared_session_scope._run import DRAINING, GONE, RUNNING, Workers
+from pytest_shared_session_scope._run import DRAINING, EXPECTED, GONE, RUNNING, Workers
 from pytest_shared_session_scope._share_files import ShareFiles
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Presence:
     """One worker among the others. It registers itself with its first share, so that a run without any pays nothing."""
 
-    def __init__(self, directory: Path, worker: str, is_controller_dead: Callable[[], bool] = lambda: False) -> None:
-        self.worker = worker
-        self.workers = Workers(directory, worker)
+    def __init__(self, workers: Workers, is_controller_dead: Callable[[], bool] = lambda: False) -> None:
+        self.worker = workers.me
+        self.workers = workers
         self.is_draining = False
         self._is_registered = False
         self._is_controller_dead = is_controller_dead
@@ -48,10 +44,14 @@ class Presence:
         roster = self.workers.roster()
         closed = roster.closed or self._is_controller_dead()
         return any(
-            can_ask(state, closed=closed, alive=functools.partial(self.workers.is_alive, worker))
+            can_ask(state, closed=closed, alive=functools.partial(self._is_alive, worker, state))
             for worker, state in roster.states.items()
             if worker != self.worker
         )
+
+    def _is_alive(self, worker: str, state: str) -> bool:
+        # One that is expected takes its lease once it has collected its tests, and is sent none before.
+        return self.workers.is_lease_held(worker) if state == EXPECTED else self.workers.is_alive(worker)
 
     def others(self) -> list[str]:
         """Return the workers beside this one that are not gone."""

@@ -1,8 +1,8 @@
 """The run's directory: who works in it, and who is alive.
 
 With `_share_files.py`, `_ledger.py` and `store.py` the only modules that touch files. It knows nothing of pytest: the
-plugin tells it where the
-directory is and who the worker is. filelock is imported when the first lock is needed, never at import time.
+plugin tells it where the directory is and who the worker is. filelock is imported when the first lock is needed, never
+at import time.
 
 Every state is a file that appears or vanishes whole. A worker's state is the presence of marker files that are only
 ever added (`draining` may be taken back): a directory listing made while others write can miss a renamed file, never
@@ -40,7 +40,7 @@ _STATES: Final = (EXPECTED, RUNNING, DRAINING, GONE)
 class Roster:
     """Who takes part in the run, at one moment.
 
-    `states` has each worker's state: `expected` (its process is being started), `running`, `draining` (it takes
+    `states` has each worker's state: `expected` (it has asked for nothing yet), `running`, `draining` (it takes
     nothing any more) or `gone` (it ended, or died and is replaced or never will be). `closed` says that the
     controller starts no worker and hands out no test any more, `unheld` that in the middle of the run a share was left
     which nobody holds.
@@ -138,6 +138,7 @@ class Workers:
     """The run's workers as one of them, or the controller, sees them."""
 
     def __init__(self, directory: Path, me: str) -> None:
+        self.run_directory = directory
         self.directory = directory / "workers"
         self.me = me
         self._release: Callable[[], object] | None = None
@@ -171,11 +172,17 @@ class Workers:
             return True
         if self._marker(worker, GONE).exists():
             return False
-        lease = self._marker(worker, "lease")
-        if not lease.exists():
+        if not self._marker(worker, "lease").exists():
             # It has not taken its lease yet, or never will: nothing proves its death.
             return self._marker(worker, EXPECTED).exists()
-        return is_locked(lease)
+        return self.is_lease_held(worker)
+
+    def is_lease_held(self, worker: str) -> bool:
+        """Say whether the worker's process has taken its lease, and lives."""
+        try:
+            return is_locked(self._marker(worker, "lease"))
+        except FileNotFoundError:
+            return False
 
     def roster(self) -> Roster:
         """Return who takes part, from one listing of the directory."""

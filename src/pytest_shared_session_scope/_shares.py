@@ -146,7 +146,8 @@ def shares_of(config: pytest.Config, fixture: str) -> Shares:
             "or load it with -p pytest_shared_session_scope.plugin",
         )
     if state.shares is None:
-        engine = Engine(directory_of(config, state), state.worker, WaitingClock(state.timer), state.is_controller_dead)
+        workers = state.workers or _run.Workers(directory_of(config, state), state.worker)
+        engine = Engine(workers, WaitingClock(state.timer), state.is_controller_dead)
         state.shares = Shares(engine, state)
     return state.shares
 

@@ -14,6 +14,7 @@ from pytest_shared_session_scope._timer import Timer
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._progress import Progress
+    from pytest_shared_session_scope._run import Workers
     from pytest_shared_session_scope._shares import Shares
 
 
@@ -23,8 +24,8 @@ class RunState:
 
     `directory` is the run's directory, None until somebody needs it in a run without a controller. `controller_pid` is
     the process id of a controller that started this process, None where there is none. `is_each` says that every worker
-    runs every test (`--dist each`). `shares` and `progress` are there once a shared fixture is.
-    `last_item` is the test that ran last in this process, `report` when the section at the end is wanted. `timer` is
+    runs every test (`--dist each`). `shares`, `progress` and `workers` are there once a shared fixture is. `last_item`
+    is the test that ran last in this process, `report` when the section at the end is wanted. `timer` is
     pytest-timeout's.
     """
 
@@ -35,6 +36,7 @@ class RunState:
     is_each: bool = False
     shares: Shares | None = None
     progress: Progress | None = None
+    workers: Workers | None = None
     last_item: pytest.Item | None = None
     timer: Timer = dataclasses.field(default_factory=Timer)
     report: str = NEVER

@@ -135,7 +135,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin to note which tests are over, where a shared fixture was defined."""
+    """Begin to note which tests are over, and that this worker lives, where a shared fixture was defined."""
     if "pytest_shared_session_scope._decorator" not in sys.modules:
         return
     from pytest_shared_session_scope import _run
@@ -143,6 +143,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
     state = session.config.stash[STATE]
     path = state.directory and _run.progress_path(state.directory, state.worker)
+    if state.directory is not None:
+        # Before the first test: in a run that is being stopped, this worker may still come to its first share.
+        state.workers = _run.Workers(state.directory, state.worker)
+        state.workers.hold_lease()
     state.progress = Progress(session.items, path, is_each=state.is_each)
 
 

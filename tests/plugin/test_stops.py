@@ -70,3 +70,39 @@ def pytest_runtest_protocol(item):
     result = suite.run(workers=3)
     result.stdout.fnmatch_lines(["*AssertionError: internal*"])
     assert sorted(words for _, *words in suite.events) == ALL
+
+
+def test_a_worker_that_comes_to_its_first_share_when_the_run_is_closed(suite: Suite) -> None:
+    """After Ctrl-C in the controller alone, a worker goes on with the test that it is in."""
+    suite.write(
+        conftest=CONFTEST
+        + """
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+""",
+        test_a="""
+from conftest import wait_until
+
+def test_takes_it(twice):
+    Path("taken").touch()
+""",
+        test_b="""
+import signal
+from conftest import wait_until
+
+def test_comes_late(request):
+    assert wait_until(Path("taken").exists)
+    os.kill(os.getppid(), signal.SIGINT)
+    directory = Path(request.config.workerinput["shared_session_scope"]["directory"])
+    assert wait_until((directory / "workers" / "controller.closed").exists)
+    # Time for whoever believes that nobody asks any more.
+    wait_until(lambda: "cleanup" in Path(os.environ["SUITE_LOG"]).read_text(), 0.5)
+    request.getfixturevalue("twice")
+    log("taken")
+""",
+    )
+    suite.run("--dist", "loadfile", workers=2)
+    assert [words for _, *words in suite.events] == [["setup", "twice"], ["taken"], ["cleanup", "twice"]]

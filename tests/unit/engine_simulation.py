@@ -96,11 +96,12 @@ class Worker:
     def __init__(self, name: str, simulation: Simulation) -> None:
         self.name = name
         self.thread = Thread()
-        self.engine = Engine(simulation.directory, name, self)
+        self.engine = Engine(_run.Workers(simulation.directory, name), self)
         self.held: dict[str, Held] = {}
         self.outcome = "value"
         self.is_alive = True
         self.has_ended = False
+        self.has_collected = False
         self.has_torn_down = False
         self.is_impatient = False
         self.must_stop = False
@@ -162,6 +163,11 @@ class Worker:
         setup = self._simulation.history.took(key, taken.value, self, since)
         self.held[key] = Held(share, setup, taken.is_owner)
         return True
+
+    def collect(self) -> None:
+        """What happens before a worker is sent tests."""
+        self.engine.presence.workers.hold_lease()
+        self.has_collected = True
 
     def abandon(self, key: str) -> None:
         """Stop holding what another worker set up, whose value cannot be used here."""

@@ -48,6 +48,7 @@ class EngineMachine(RuleBasedStateMachine):
     def begin(self, firsts: list[list[str]], restarts: int) -> None:
         self.simulation = Simulation(len(firsts), restarts)
         for worker, first in zip(self.simulation.workers, firsts, strict=True):
+            worker.collect()
             worker.thread.begin(functools.partial(worker.take_all, first))
 
     # -- what a worker does
@@ -116,6 +117,12 @@ class EngineMachine(RuleBasedStateMachine):
         if really and not any(self.is_needed[other] for other, needed in NEEDS.items() if needed == key):
             self.is_needed[key] = False
 
+    # Who collects when the run is closed is sent no test.
+    @precondition(lambda self: not self.simulation.is_closed and self._collecting())
+    @rule(which=which)
+    def collect(self, which: int) -> None:
+        _pick(which, self._collecting()).collect()
+
     # -- what the controller does
 
     @precondition(lambda self: self._not_lost())
@@ -128,8 +135,7 @@ class EngineMachine(RuleBasedStateMachine):
     def replace(self) -> None:
         self.simulation.start()
 
-    # Once the run is closed, a worker without a lease counts as one that will never ask.
-    @precondition(lambda self: not self.simulation.is_closed and all(map(_has_lease, self._busy())))
+    @precondition(lambda self: not self.simulation.is_closed)
     @rule(really=seldom)
     def close(self, *, really: bool) -> None:
         if really:
@@ -214,9 +220,10 @@ class EngineMachine(RuleBasedStateMachine):
         return [one for one in self._alive() if one.thread.where == where]
 
     def _takers(self) -> list[Worker]:
-        # In a closed run nobody begins with its first share.
-        is_open = not self.simulation.is_closed
-        return [one for one in self._idle() if not one.must_stop and (is_open or _has_lease(one))]
+        return [one for one in self._idle() if not one.must_stop and one.has_collected]
+
+    def _collecting(self) -> list[Worker]:
+        return [one for one in self._idle() if not one.has_collected and not one.has_torn_down]
 
     def _holders(self) -> list[Worker]:
         return [one for one in self._idle() if not one.engine.presence.is_draining and _last_held(one)]
@@ -228,10 +235,6 @@ class EngineMachine(RuleBasedStateMachine):
 
 def _pick(which: int, workers: list[Worker]) -> Worker:
     return workers[which % len(workers)]
-
-
-def _has_lease(worker: Worker) -> bool:
-    return worker.engine.presence._is_registered
 
 
 def _last_held(worker: Worker) -> str:

@@ -38,8 +38,9 @@ HOLD_LEASE = """
 import sys
 from pathlib import Path
 from pytest_shared_session_scope._presence import Presence
+from pytest_shared_session_scope._run import Workers
 
-Presence(Path(sys.argv[1]), sys.argv[2]).register()
+Presence(Workers(Path(sys.argv[1]), sys.argv[2])).register()
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -81,7 +82,7 @@ def test_holders_that_died_are_removed_until_one_lives(directory: Path, start: S
     files.create()
     for worker in processes:
         ShareFiles(directory, "key", worker, "'db'").hold("test")
-    presence = Presence(directory, "gw2")
+    presence = Presence(Workers(directory, "gw2"))
     processes["gw0"].kill()
     processes["gw0"].wait()
     assert presence.is_any_alive(files, sorted(files.other_holders()))
@@ -177,7 +178,7 @@ def test_workers_may_have_any_name(directory: Path, worker: str) -> None:
 
 
 def test_presence_registers_once_and_drains_until_it_takes_again(directory: Path) -> None:
-    presence = Presence(directory, "gw0")
+    presence = Presence(Workers(directory, "gw0"))
     assert presence.workers.roster().states == {}
     presence.register()
     assert presence.workers.roster().states == {"gw0": RUNNING}
@@ -191,7 +192,7 @@ def test_presence_registers_once_and_drains_until_it_takes_again(directory: Path
 
 
 def test_who_is_left(directory: Path) -> None:
-    presence = Presence(directory, "gw0")
+    presence = Presence(Workers(directory, "gw0"))
     presence.register()
     assert not presence.is_anybody_left(), "but this one"
     workers = Workers(directory, CONTROLLER)
@@ -204,19 +205,25 @@ def test_who_is_left(directory: Path) -> None:
     workers.mark("gw2", RUNNING)  # it has no lease: it is dead, and may be replaced
     assert presence.is_anybody_left()
     assert presence.may_be_unheld()
+    workers.mark("gw3", EXPECTED)
     workers.mark(CONTROLLER, CLOSED)
+    assert not presence.is_anybody_left(), "gw3 still collects its tests, and is sent none"
+    started = Workers(directory, "gw3")
+    started.hold_lease()
+    assert presence.is_anybody_left(), "gw3 may still need its first share"
+    started.release_lease()
     assert not presence.is_anybody_left()
     presence.workers.release_lease()
 
 
 def test_dead_controller_closes_the_run(directory: Path) -> None:
-    presence = Presence(directory, "gw0", is_controller_dead=lambda: True)
+    presence = Presence(Workers(directory, "gw0"), is_controller_dead=lambda: True)
     Workers(directory, CONTROLLER).mark("gw1", EXPECTED)
     assert not presence.is_anybody_left()
 
 
 def test_share_that_nobody_holds_is_noted(directory: Path) -> None:
-    presence = Presence(directory, "gw0")
+    presence = Presence(Workers(directory, "gw0"))
     assert not presence.may_be_unheld()
     presence.note_unheld()
     assert presence.may_be_unheld()

@@ -12,6 +12,7 @@ import pytest
 from pytest_shared_session_scope import _facts, _run, _summary
 from pytest_shared_session_scope._presence import Presence
 from pytest_shared_session_scope._records import ShareRecord
+from pytest_shared_session_scope._run import Workers
 from pytest_shared_session_scope._share_files import ShareFiles
 from pytest_shared_session_scope._unfinished import revive, unfinished
 from pytest_shared_session_scope.errors import StoreError
@@ -154,21 +155,23 @@ def test_unfinished_shares_are_those_that_yield_twice_and_are_not_clean(director
     publish(directory, "g", "ready", dataclasses.replace(RECORD, kind="returns"))
     publish(directory, "h", "ready", dataclasses.replace(RECORD, started=2.0))
     (directory / "shares" / "i").mkdir()
-    found = unfinished(directory, Presence(directory, "gw1"), known={"none"})
+    found = unfinished(directory, Presence(Workers(directory, "gw1")), known={"none"})
     assert [one.files.key for one in found] == ["h", "a", "b"], "what was set up last comes first"
     assert not any(one.is_held for one in found)
-    assert [one.files.key for one in unfinished(directory, Presence(directory, "gw1"), known={"h", "b"})] == ["a"]
+    assert [one.files.key for one in unfinished(directory, Presence(Workers(directory, "gw1")), known={"h", "b"})] == [
+        "a"
+    ]
 
 
 @pytest.mark.parametrize("is_leaving", [False, True])
 def test_unfinished_share_is_held_by_who_lives(directory: Path, is_leaving: bool) -> None:
     files = publish(directory, "a", "ready")
-    holder = Presence(directory, "gw0")
+    holder = Presence(Workers(directory, "gw0"))
     holder.register()
     files.hold("test")
     if is_leaving:
         files.leave()
-    presence = Presence(directory, "gw1")
+    presence = Presence(Workers(directory, "gw1"))
     assert [one.is_held for one in unfinished(directory, presence, known=())] == [True]
     holder.workers.release_lease()
     assert [one.is_held for one in unfinished(directory, presence, known=())] == [False]
@@ -178,7 +181,7 @@ def test_share_whose_cleanup_was_cut_off_is_revived_once_nobody_cleans_it_up(dir
     files = publish(directory, "a", "cleaning")
     other = ShareFiles(directory, "a", "gw1", FIXTURE)
     assert _run.try_lock(files.lock)
-    assert [one.is_held for one in unfinished(directory, Presence(directory, "gw1"), known=())] == [True]
+    assert [one.is_held for one in unfinished(directory, Presence(Workers(directory, "gw1")), known=())] == [True]
     revive(other)
     assert other.has("cleaning")
     files.lock.release()

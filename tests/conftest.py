@@ -12,7 +12,8 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-# Put before every module of a suite: tells in one file, in the order of what happened, which worker did what.
+# Put before every module of a suite: `log` tells in one file, in the order of what happened, which worker did what;
+# `wait_for` puts processes in an order by the files they make.
 _PREAMBLE = """\
 import json, os, time
 from pathlib import Path
@@ -25,6 +26,29 @@ def log(*words):
     with open(os.environ["SUITE_LOG"], "a") as file:
         file.write(json.dumps([worker, *words]) + "\\n")
 
+def wait_for(*names):
+    until = time.monotonic() + 30
+    while not all(Path(name).exists() for name in names):
+        assert time.monotonic() < until, names
+        time.sleep(0.005)
+
+"""
+
+# A conftest with a fixture that yields twice and one that yields once, which log what they do.
+TWICE_AND_ONCE = """
+@shared_session_scope_fixture
+def twice() -> SharedGenerator[int]:
+    value = yield None
+    if value is None:
+        log("setup", "twice")
+    if (yield 1) is CleanupToken.LAST:
+        log("cleanup", "twice")
+
+@shared_session_scope_fixture
+def once() -> Iterator[int]:
+    log("setup", "once")
+    yield 1
+    log("cleanup", "once")
 """
 
 # The ways of running a suite that must make no difference to what its fixtures do.

@@ -20,7 +20,8 @@ class LettingGo:
     """A holder that wants to let go.
 
     `only_owner_cleans` says that it owns a fixture that yields once. `is_test_left` is given where it lets go in the
-    middle of the run, and says whether a test is left that names the share.
+    middle of the run, or adopts another share at its end, and says whether a test is left that names the share: at its
+    end it need not rely on the names alone, as it comes back for what it leaves.
     """
 
     files: ShareFiles
@@ -69,9 +70,10 @@ class LettingGo:
         return verdict
 
     def _may_be_asked(self) -> bool:
-        if self.is_test_left is None:
-            return self.presence.is_anybody_left()
-        return self.files.may_be_needed() or self.is_test_left()
+        is_at_end = self.is_test_left is None or self.presence.is_draining
+        if is_at_end and self.presence.is_anybody_left():
+            return True
+        return self.is_test_left is not None and (self.files.may_be_needed() or self.is_test_left())
 
     def _withdraw(self, *, heedless: bool) -> bool:
         """Withdraw the share, unless another worker's fixture is still ending or somebody has become a holder."""

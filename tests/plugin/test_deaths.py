@@ -27,12 +27,6 @@ def die_once(how="kill"):
         log("die")
         HOW[how]()
 
-def wait_for(*names):
-    until = time.monotonic() + 30
-    while not all(Path(name).exists() for name in names):
-        assert time.monotonic() < until, names
-        time.sleep(0.005)
-
 def meet(worker):
     "Return once each of three workers has come here."
     if not Path("met").exists():
@@ -88,8 +82,10 @@ def test_in_a_test(suite: Suite, how: str, who: str, args: list[str]) -> None:
             is_bystander = {who == "bystander"} and worker_id == "gw2"
             values = [] if is_bystander else [request.getfixturevalue(name) for name in ("twice", "once", "returned")]
             meet(worker_id)
-            is_owner = os.getpid() == int(Path("twice-owner").read_text())
-            if {{"owner": is_owner, "holder": not is_owner, "bystander": is_bystander}}[{who!r}]:
+            # Two workers may have set up one each.
+            owners = [int(Path(f"{{name}}-owner").read_text()) for name in ("twice", "once")]
+            is_holder = os.getpid() not in owners
+            if {{"owner": os.getpid() == owners[0], "holder": is_holder, "bystander": is_bystander}}[{who!r}]:
                 die_once({how!r})
             if values:
                 log("use")
@@ -227,8 +223,6 @@ def test_while_waiting_to_be_last(suite: Suite) -> None:
             Path("pid").write_text(str(os.getpid()))
         """,
         test_b="""
-        from conftest import wait_for
-
         def test_b(worker_id, tmp_path_factory):
             other = {"gw0": "gw1", "gw1": "gw0"}[worker_id]
             run = tmp_path_factory.getbasetemp().parent / "shared-session-scope"
@@ -265,8 +259,6 @@ first, second = shared("first"), shared("second")
             die_once()
         """,
         test_b="""
-        from conftest import wait_for
-
         def test_holder(request):
             wait_for("first-is-up")
             request.getfixturevalue("first")
@@ -276,8 +268,6 @@ first, second = shared("first"), shared("second")
             wait_for("first-is-up-again")
         """,
         test_c="""
-        from conftest import wait_for
-
         def test_sets_first_up_afresh(request):
             wait_for("second-is-up", "died")
             request.getfixturevalue("second")

@@ -169,8 +169,8 @@ def test_waiting_ends_with_who_holds_it(suite: Suite) -> None:
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E *WaitTimeoutError: shared fixture 'slow' (conftest.py:*): worker gw1 waited 0.3 s for its value: worker "
-            "gw0 (pid *, which is alive) has been setting it up for * s, in test_a.py::test_a; raise the timeout *"
+            "E *WaitTimeoutError: shared fixture 'slow' (conftest.py:*): worker gw? waited 0.3 s for its value: worker "
+            "gw? (pid *, which is alive) has been setting it up for * s, in test_a.py::test_a; raise the timeout *"
         ]
     )
 

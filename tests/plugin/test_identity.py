@@ -321,33 +321,28 @@ def test_shares_that_depend_on_a_parametrized_fixture(suite: Suite, workers: int
                 assert event[1] in alive
 
 
+SHARE_OF_A_PARAMETER = """
+@pytest.fixture(scope="session", params=[0, 1])
+def ordinary(request):
+    return request.param
+
+@shared_session_scope_fixture
+def share(ordinary) -> SharedGenerator[int]:
+    value = yield None
+    if value is None:
+        log("setup", ordinary)
+    if (yield ordinary) is CleanupToken.LAST:
+        log("cleanup", ordinary)
+"""
+
+
 @pytest.mark.parametrize("workers", [2])
 def test_a_share_that_ends_in_the_run_and_is_asked_for_dynamically_elsewhere(suite: Suite, workers: int) -> None:
     """Who names it does not know who else will ask: it is kept until the end."""
     suite.write(
-        conftest="""
-        def wait_for(name):
-            until = time.monotonic() + 30
-            while not Path(name).exists():
-                assert time.monotonic() < until
-                time.sleep(0.005)
-
-        @pytest.fixture(scope="session", params=[0, 1])
-        def ordinary(request):
-            return request.param
-
-        @shared_session_scope_fixture
-        def share(ordinary) -> SharedGenerator[int]:
-            value = yield None
-            if value is None:
-                log("setup", ordinary)
-            if (yield ordinary) is CleanupToken.LAST:
-                log("cleanup", ordinary)
-        """,
+        conftest=SHARE_OF_A_PARAMETER,
         # It lets go of the share with 0 when it comes to 1, while the other has only asked for it by name once.
         test_a="""
-        from conftest import wait_for
-
         def test_names_it(share, ordinary):
             if ordinary == 1:
                 Path("let-go").touch()
@@ -355,8 +350,6 @@ def test_a_share_that_ends_in_the_run_and_is_asked_for_dynamically_elsewhere(sui
                 wait_for("asked")
         """,
         test_b="""
-        from conftest import wait_for
-
         @pytest.mark.parametrize("i", range(2))
         def test_asks(request, ordinary, i):
             if ordinary == 0 and i == 0:
@@ -372,16 +365,41 @@ def test_a_share_that_ends_in_the_run_and_is_asked_for_dynamically_elsewhere(sui
     assert sorted(suite.words("cleanup")) == [["cleanup", 0], ["cleanup", 1]]
 
 
+def test_a_share_is_kept_at_the_end_of_a_worker_that_adopts_another_of_the_same_fixture(suite: Suite) -> None:
+    """To adopt the one of parameter 0, pytest ends the one of parameter 1 there: others may still ask for it by name."""
+    suite.write(
+        conftest=SHARE_OF_A_PARAMETER,
+        test_a="""
+        def test_names_it(share, ordinary):
+            if ordinary == 0:
+                wait_for("asked")
+            else:
+                Path("is-at-1").touch()
+                wait_for("other-is-at-1")
+        """,
+        test_b="""
+        def test_asks(request, ordinary, worker_id, tmp_path_factory):
+            if ordinary == 0:
+                request.getfixturevalue("share")
+                Path("asked").touch()
+                return
+            wait_for("is-at-1")
+            Path("other-is-at-1").touch()
+            other = {"gw0": "gw1", "gw1": "gw0"}[worker_id]
+            wait_for(tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "workers" / f"{other}.draining")
+            time.sleep(0.5)  # for the other to adopt: without it, a fault there would not be seen
+            request.getfixturevalue("share")
+        """,
+    )
+    suite.run("--dist", "loadfile", workers=2).assert_outcomes(passed=4)
+    assert sorted(suite.words("setup")) == [["setup", 0], ["setup", 1]]
+    assert sorted(suite.words("cleanup")) == [["cleanup", 0], ["cleanup", 1]]
+
+
 def test_a_share_is_kept_while_one_that_depends_on_it_is_not_cleaned_up(suite: Suite) -> None:
     """The only holder of the dependent share dies; the other worker must not end in the run what that one needs."""
     suite.write(
         conftest="""
-        def wait_for(name):
-            until = time.monotonic() + 30
-            while not Path(name).exists():
-                assert time.monotonic() < until
-                time.sleep(0.005)
-
         @pytest.fixture(scope="session", params=[0, 1])
         def ordinary(request):
             return request.param
@@ -403,8 +421,6 @@ def test_a_share_is_kept_while_one_that_depends_on_it_is_not_cleaned_up(suite: S
                 log("cleanup", "dependent")
         """,
         test_a="""
-        from conftest import wait_for
-
         def test_lets_go_of_base_in_the_run(base, ordinary):
             if ordinary == 0:
                 wait_for("dead")
@@ -412,8 +428,6 @@ def test_a_share_is_kept_while_one_that_depends_on_it_is_not_cleaned_up(suite: S
         """,
         test_b="""
         import signal
-        from conftest import wait_for
-
         @pytest.mark.parametrize("ordinary", [0], indirect=True)
         def test_dies(dependent, ordinary):
             Path("dead").touch()

@@ -3,29 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Suite
+from conftest import TWICE_AND_ONCE, Suite
 
-CONFTEST = """
-def wait_for(*names):
-    until = time.monotonic() + 30
-    while not all(Path(name).exists() for name in names):
-        assert time.monotonic() < until, names
-        time.sleep(0.005)
-
-@shared_session_scope_fixture
-def twice() -> SharedGenerator[int]:
-    value = yield None
-    if value is None:
-        log("setup", "twice")
-    if (yield 1) is CleanupToken.LAST:
-        log("cleanup", "twice")
-
-@shared_session_scope_fixture
-def once() -> Iterator[int]:
-    log("setup", "once")
-    yield 1
-    log("cleanup", "once")
-"""
 ALL = [["cleanup", "once"], ["cleanup", "twice"], ["setup", "once"], ["setup", "twice"]]
 TESTS = "@pytest.mark.parametrize('i', range(12))\ndef test_it(i, twice, once): pass"
 
@@ -35,7 +14,7 @@ def test_timeout_is_put_off_while_a_worker_waits(suite: Suite, method: str) -> N
     """In a setup and in the last teardown, each for longer than a test may take; a test that hangs is still ended."""
     pytest.importorskip("pytest_timeout")
     suite.write(
-        conftest=CONFTEST
+        conftest=TWICE_AND_ONCE
         + """
 @shared_session_scope_fixture
 def slow() -> SharedGenerator[int]:
@@ -52,7 +31,6 @@ def slow() -> SharedGenerator[int]:
         @pytest.mark.timeout(30)
         def test_a(slow, tmp_path_factory, worker_id):
             run = tmp_path_factory.getbasetemp().parent / "shared-session-scope"
-            wait_for = __import__("conftest").wait_for
             other = {"gw0": "gw1", "gw1": "gw0"}[worker_id]
             wait_for(run / "workers" / f"{other}.draining")
             time.sleep(3)
@@ -60,7 +38,7 @@ def slow() -> SharedGenerator[int]:
         # It is the only one to take `twice`, and waits until the other can ask for it no more.
         test_b="""
         def test_before():
-            __import__("conftest").wait_for("slow-begun")
+            wait_for("slow-begun")
             Path("slow-waited-for").touch()
 
         @pytest.mark.timeout(2)
@@ -78,7 +56,7 @@ def slow() -> SharedGenerator[int]:
 def test_rerunfailures_sets_up_again_what_was_cleaned_up(suite: Suite) -> None:
     pytest.importorskip("pytest_rerunfailures")
     suite.write(
-        conftest=CONFTEST,
+        conftest=TWICE_AND_ONCE,
         test_it="""
         def test_it(twice, once):
             log("test")
@@ -114,14 +92,14 @@ def test_rerunfailures_may_try_a_failed_setup_again(suite: Suite) -> None:
 
 def test_randomly(suite: Suite) -> None:
     pytest.importorskip("pytest_randomly")
-    suite.write(conftest=CONFTEST, test_it=TESTS)
+    suite.write(conftest=TWICE_AND_ONCE, test_it=TESTS)
     suite.run("-p", "pytest_randomly", workers=3).assert_outcomes(passed=12)
     assert sorted(words for _, *words in suite.events) == ALL
 
 
 def test_cov(suite: Suite) -> None:
     pytest.importorskip("pytest_cov")
-    suite.write(conftest=CONFTEST, test_it=TESTS)
+    suite.write(conftest=TWICE_AND_ONCE, test_it=TESTS)
     result = suite.run("-p", "pytest_cov.plugin", "--cov=.", "--cov-report=term", workers=3)
     result.assert_outcomes(passed=12)
     result.stdout.fnmatch_lines(["test_it.py *%"])
@@ -135,7 +113,7 @@ def test_asynchronous_tests(suite: Suite, plugin: str) -> None:
         plugin
     ]
     suite.write(
-        conftest=CONFTEST + "\n@pytest.fixture(scope='session')\ndef anyio_backend(): return 'asyncio'\n",
+        conftest=TWICE_AND_ONCE + "\n@pytest.fixture(scope='session')\ndef anyio_backend(): return 'asyncio'\n",
         test_it=f"""
         import asyncio
         pytestmark = pytest.mark.{mark}

@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Suite
+from conftest import TWICE_AND_ONCE, Suite
 
-CONFTEST = """
-@shared_session_scope_fixture
-def twice() -> SharedGenerator[int]:
-    value = yield None
-    if value is None:
-        log("setup", "twice")
-    if (yield 1) is CleanupToken.LAST:
-        log("cleanup", "twice")
-
-@shared_session_scope_fixture
-def once() -> Iterator[int]:
-    log("setup", "once")
-    yield 1
-    log("cleanup", "once")
-"""
 TESTS = """
 @pytest.mark.parametrize("i", range(20))
 def test_it(i, request, twice, once):
@@ -40,14 +25,14 @@ STOPS = {
 @pytest.mark.parametrize("workers", [None, 3])
 @pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS.keys())
 def test_a_stop_in_a_test(suite: Suite, stop: str, workers: int | None) -> None:
-    suite.write(conftest=CONFTEST, test_it=TESTS.format(stop=stop))
+    suite.write(conftest=TWICE_AND_ONCE, test_it=TESTS.format(stop=stop))
     suite.run(workers=workers)
     assert sorted(words for _, *words in suite.events) == ALL
 
 
 @pytest.mark.parametrize("workers", [None, 3])
 def test_an_error_in_collection(suite: Suite, workers: int | None) -> None:
-    suite.write(conftest=CONFTEST, test_it=TESTS.format(stop="pass"), test_wrong="import nothing_of_this_name")
+    suite.write(conftest=TWICE_AND_ONCE, test_it=TESTS.format(stop="pass"), test_wrong="import nothing_of_this_name")
     suite.run(workers=workers)
     assert sorted(words for _, *words in suite.events) == ([] if workers is None else ALL)  # xdist goes on
     suite.run("--continue-on-collection-errors", workers=workers)
@@ -56,7 +41,7 @@ def test_an_error_in_collection(suite: Suite, workers: int | None) -> None:
 
 def test_a_worker_that_fails_internally(suite: Suite) -> None:
     suite.write(
-        conftest=CONFTEST
+        conftest=TWICE_AND_ONCE
         + """
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
@@ -75,31 +60,20 @@ def pytest_runtest_protocol(item):
 def test_a_worker_that_comes_to_its_first_share_when_the_run_is_closed(suite: Suite) -> None:
     """After Ctrl-C in the controller alone, a worker goes on with the test that it is in."""
     suite.write(
-        conftest=CONFTEST
-        + """
-def wait_until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
-""",
+        conftest=TWICE_AND_ONCE,
         test_a="""
-from conftest import wait_until
-
 def test_takes_it(twice):
     Path("taken").touch()
 """,
         test_b="""
 import signal
-from conftest import wait_until
 
 def test_comes_late(request):
-    assert wait_until(Path("taken").exists)
+    wait_for("taken")
     os.kill(os.getppid(), signal.SIGINT)
     directory = Path(request.config.workerinput["shared_session_scope"]["directory"])
-    assert wait_until((directory / "workers" / "controller.closed").exists)
-    # Time for whoever believes that nobody asks any more.
-    wait_until(lambda: "cleanup" in Path(os.environ["SUITE_LOG"]).read_text(), 0.5)
+    wait_for(directory / "workers" / "controller.closed")
+    time.sleep(0.5)  # for who might believe that nobody asks any more: without it, a fault here would not be seen
     request.getfixturevalue("twice")
     log("taken")
 """,

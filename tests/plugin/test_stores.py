@@ -198,14 +198,15 @@ def test_a_damaged_value_is_an_error_that_names_the_fixture(suite: Suite, damage
             [path] = (tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "values").iterdir()
             {damage}
             Path("damaged").touch()
-
-        @pytest.fixture(scope="session")
-        def wait():
-            while not Path("damaged").exists():
-                time.sleep(0.01)
         """,
         test_a="def test_a(damaged): pass",
-        test_b="def test_b(wait, db): pass",
+        test_b="""
+        @pytest.fixture(scope="session")
+        def damage():
+            wait_for("damaged")
+
+        def test_b(damage, db): pass
+        """,
     )
     result = suite.run("--dist", "loadfile", workers=2)
     result.assert_outcomes(passed=1, errors=1)
@@ -226,14 +227,15 @@ def test_a_garbled_record_is_an_error_that_names_the_fixture(suite: Suite) -> No
             [share] = (tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "shares").iterdir()
             (share / "ready.json").write_text('{"format": 1}')
             Path("damaged").touch()
-
-        @pytest.fixture(scope="session")
-        def wait():
-            while not Path("damaged").exists():
-                time.sleep(0.01)
         """,
         test_a="def test_a(damaged): pass",
-        test_b="def test_b(wait, db): pass",
+        test_b="""
+        @pytest.fixture(scope="session")
+        def damage():
+            wait_for("damaged")
+
+        def test_b(damage, db): pass
+        """,
     )
     result = suite.run("--dist", "loadfile", workers=2)
     result.assert_outcomes(passed=1, errors=1)

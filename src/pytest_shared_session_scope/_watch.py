@@ -71,6 +71,12 @@ class Teller:
             text = text[: shutil.get_terminal_size().columns - 1]  # of two lines only one could be erased
         self._reporter.write(f"{text}\n", flush=True)
         self._is_line_above = True
+        # pytest-sugar goes up again to the line of each test file, and does not know that there is one more below.
+        getattr(self._reporter, "reset_tracked_lines", _do_nothing)()
+
+
+def _do_nothing() -> None:
+    """Stand for what a reporter does not have."""
 
 
 class Watch:

@@ -199,6 +199,15 @@ def pytest_sessionfinish_after_fixtures(session: pytest.Session) -> None:
         from pytest_shared_session_scope import _telling
 
         _telling.write_files(session.config, _telling.facts_of(session.config, *_directory_and_deaths(session.config)))
+    if state.worker == "master" and _is_no_summary_asked_for(session.config.pluginmanager):
+        from _pytest.terminal import TerminalReporter  # pytest 7 does not export it
+
+        pytest_terminal_summary(TerminalReporter(session.config), session.config)
+
+
+def _is_no_summary_asked_for(plugins: pytest.PytestPluginManager) -> bool:
+    """Say whether another plugin, as pytest-rich, took the reporter's place, and so the end of the run."""
+    return not (plugins.has_plugin("terminalreporter") or plugins.is_blocked("terminal"))
 
 
 def _clean_up_what_is_left(session: pytest.Session, state: RunState, directory: Path) -> None:

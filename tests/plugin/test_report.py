@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 from xml.etree import ElementTree
 
@@ -302,3 +305,106 @@ def test_nothing_is_told_where_pytest_is_quiet(suite: Suite, quiet: str) -> None
     result = suite.run(quiet, workers=2)
     assert result.ret == pytest.ExitCode.OK
     assert "waiting" not in result.stdout.str() + result.stderr.str()
+
+
+# --- beside other reporters ------------------------------------------------------------------------------
+
+LINES = """
+import pytest
+from pathlib import Path
+
+@pytest.mark.parametrize("i", range(2))
+def test_fast(i): pass
+
+def test_wait():
+    "The first line of each file is there before any worker waits."
+    Path(Path(__file__).name + ".begun").touch()
+    while len(list(Path().glob("*.begun"))) < 3:
+        pass
+
+@pytest.mark.parametrize("i", range(3))
+def test_slow(i, db): pass
+"""
+
+
+def _screen(suite: Suite, *arguments: str) -> list[str]:
+    """Run the suite on a terminal of 100 columns; return the lines that are seen on it when it is over."""
+    pty = pytest.importorskip("pty", reason="a terminal to run on is not to be had here")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pytest", "-p", "shared_session_scope", "-p", "no:cacheprovider", *arguments]
+    environment = os.environ | {"COLUMNS": "100", "LINES": "60", "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
+    environment.pop("NO_COLOR", None)
+    with subprocess.Popen(command, cwd=suite.path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.close(theirs)
+        printed = b""
+        while piece := _read(ours):
+            printed += piece
+    os.close(ours)
+    return _seen(printed.decode())
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # nobody has the other end any more
+        return b""
+
+
+def _seen(printed: str) -> list[str]:
+    """Do what a terminal does that is high enough: with text, line ends, and moving up and down and erasing."""
+    lines: list[str] = [""]
+    row = column = 0
+    for count, order, line_end, text in re.findall("\x1b\\[([\\d;?]*)([A-Za-z])|([\r\n])|([^\r\n\x1b]+)", printed):
+        if order == "A":
+            row = max(row - int(count or 1), 0)
+        elif order == "B" or line_end == "\n":
+            row += int(count or 1)
+        elif order == "K":
+            lines[row] = "" if count == "2" else lines[row][:column]
+        elif line_end:
+            column = 0
+        lines += [""] * (row + 1 - len(lines))
+        lines[row] = lines[row].ljust(column)[:column] + text + lines[row][column + len(text) :]
+        column += len(text)
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        pytest.param("", id="pytest's own"),
+        pytest.param("pytest_sugar", id="pytest-sugar"),
+        pytest.param("pytest_pretty", id="pytest-pretty"),
+    ],
+)
+def test_on_a_terminal_nothing_is_garbled(suite: Suite, plugin: str) -> None:
+    """Neither what is told while it runs, nor what another reporter says of the tests before and after."""
+    if plugin:
+        pytest.importorskip(plugin, reason=f"{plugin.replace('_', '-')} is not installed")
+    suite.write(conftest=SLOW)
+    for name in ("test_a", "test_b", "test_c"):
+        suite.path.joinpath(f"{name}.py").write_text(LINES)
+    arguments = ["-p", plugin] if plugin else []
+    lines = _screen(suite, *arguments, "-p", "xdist", "-n", "3", "--dist", "loadfile", "--shared-report")
+    told = [line for line in lines if "db' (" in line and "setting it up" in line]
+    _check(
+        told, [r"waiting for shared fixture 'db' \(conftest.py:\d+\): GW has been setting it up for \d s; GW, GW wait"]
+    )
+    ticks = [line for line in lines if re.match(r"[ \w.]*[.✓]{2}", line)]
+    assert sum(len(re.findall("✓" if plugin == "pytest_sugar" else r"\.(?!py)", line)) for line in ticks) == 18, lines
+    assert any(re.fullmatch(HEAD, line) for line in lines)
+    assert any("for 'db'" in line for line in lines)
+
+
+def test_a_reporter_that_asks_for_no_summary(suite: Suite) -> None:
+    """As pytest-rich, which takes the place of pytest's own on a terminal. With workers it fails by itself."""
+    pytest.importorskip("pytest_rich", reason="pytest-rich is not installed")
+    suite.write(
+        conftest="@shared_session_scope_fixture\ndef db() -> Iterator[int]:\n    yield 1\n    raise OSError('no way')",
+        test_it="def test_it(db): pass",
+    )
+    lines = _screen(suite, "-p", "pytest_rich.plugin", "--rich")
+    assert any(re.fullmatch(HEAD, line) for line in lines), lines
+    assert any("no way" in line for line in lines[-6:]), lines
+    lines = _screen(suite, "-p", "no:terminal", "--shared-report")
+    assert lines == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import types
 from pathlib import Path
@@ -40,6 +41,10 @@ def check_function(function: object, fixture: str) -> None:
         raise DefinitionError(fixture, "it is a fixture already; remove the other fixture decorator")
     if not inspect.isfunction(function):
         raise DefinitionError(fixture, f"only a function can be a fixture, not a {type(function).__name__}")
+    if function.__code__.co_filename == contextlib.__file__:
+        raise DefinitionError(
+            fixture, "@contextmanager made a context manager of it; remove it: pytest runs the generator itself"
+        )
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise DefinitionError(
             fixture,

@@ -19,6 +19,10 @@ AT_DEFINITION = {
         "@shared_session_scope_fixture\nasync def db(): yield 1",
         "'db' (*conftest.py:*): an `async def` fixture cannot be shared*",
     ),
+    "a context manager": (
+        "import contextlib\n@shared_session_scope_fixture\n@contextlib.contextmanager\ndef db() -> Iterator[int]: yield 1",
+        "'db' (*conftest.py:*): @contextmanager made a context manager of it; remove it: pytest runs the generator itself",
+    ),
     "serialize alone": (
         "@shared_session_scope_fixture(serialize=str)\ndef db(): return 1",
         "'db' (*conftest.py:*): it has serialize but no deserialize; pass both, or neither",

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from codec_cases import fingerprint
@@ -83,8 +91,86 @@ _RUNS = [
 ]
 
 
+# What a recipe reaches is told in its calls: the programs stand here for the ones of those names, and note who called
+# them with what. That PostgreSQL and polars do what is asked of them, `test_examples.py` shows with the real ones.
+PROGRAM = """#!{python} -S
+import sys
+with open({calls!r}, "a") as calls:
+    calls.write(" ".join(sys.argv[1:]) + "\\n")
+print({{"run": "c0ffee", "port": "127.0.0.1:32768"}}.get(sys.argv[1], ""))
+"""
+CALLS = {
+    "A database for each worker": [
+        "-qd postgres -c CREATE DATABASE shop_gw0 TEMPLATE template_shop",
+        "-qd postgres -c CREATE DATABASE shop_gw1 TEMPLATE template_shop",
+        "-qd postgres -c CREATE DATABASE template_shop",
+        "-qd postgres -c DROP DATABASE shop_gw0",
+        "-qd postgres -c DROP DATABASE shop_gw1",
+        "-qd postgres -c DROP DATABASE template_shop",
+        "-qd template_shop -c CREATE TABLE items (name text, price int)",
+    ],
+    "A container": [
+        "port c0ffee 6379/tcp",
+        "run --detach --rm --publish 127.0.0.1::6379 redis:7",
+        "stop c0ffee",
+    ],
+    "A token fetched once": ["POST /"],
+}
+
+
+class _Tokens(BaseHTTPRequestHandler):
+    """Gives out tokens, and notes each."""
+
+    calls: Path
+
+    def do_POST(self) -> None:
+        with self.calls.open("a") as calls:
+            calls.write(f"POST {self.path}\n")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"value": "s3cret", "expires": "2100-01-01T00:00:00Z"}')
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as of the base
+        """Keep quiet."""
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where what the recipes call notes how it was called."""
+    calls = tmp_path / "calls"
+    for name in ("psql", "docker"):
+        tmp_path.joinpath(name).write_text(PROGRAM.format(python=sys.executable, calls=str(calls)))
+        tmp_path.joinpath(name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    handler = type("Tokens", (_Tokens,), {"calls": calls})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("TOKEN_URL", f"http://127.0.0.1:{server.server_port}/")
+        yield calls
+        server.shutdown()
+
+
+def test_the_recipes_call_what_is_known() -> None:
+    assert CALLS.keys() <= {*SUITES}
+
+
+def test_the_container_is_a_real_one(suite: Suite) -> None:
+    (text,) = _of("A container", "python")
+    docker = shutil.which("docker")
+    if (
+        docker is None
+        or subprocess.run([docker, "image", "inspect", "redis:7"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no docker that runs and has the image: docker pull redis:7")
+    suite.path.joinpath("conftest.py").write_text(text)
+    _ask_for_all(suite, text)
+    suite.run(workers=2).assert_outcomes(passed=4)
+
+
 @pytest.mark.parametrize(("section", "language", "configuration"), _RUNS)
-def test_a_suite(suite: Suite, section: str, language: str, configuration: str) -> None:
+def test_a_suite(suite: Suite, section: str, language: str, configuration: str, calls: Path) -> None:
+    if section == "A big data frame":
+        pytest.importorskip("polars", reason="polars is not installed: pip install polars")
     for text in _of(section, "python"):
         name = text.splitlines()[0].removeprefix("# ")
         assert re.fullmatch(r"(conftest|test_\w+)\.py", name), "the first line is to name the file"
@@ -98,6 +184,7 @@ def test_a_suite(suite: Suite, section: str, language: str, configuration: str) 
     assert result.ret == (pytest.ExitCode.TESTS_FAILED if printed else pytest.ExitCode.OK), result.stdout.str()
     for text in printed:
         _check_printed(result, text)
+    assert sorted(calls.read_text().splitlines() if calls.exists() else []) == CALLS.get(section, [])
 
 
 @pytest.mark.parametrize("section", [section for section in SUITES if _before(section)])
@@ -182,7 +269,9 @@ def test_a_command(command: str, pytestconfig: pytest.Config) -> None:
 
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert ROOT.joinpath(target).exists(), target
+        headings = re.findall(r"^#+ ([^\n]+)$", README, re.MULTILINE)
+        anchors = ["#" + heading.lower().replace(" ", "-") for heading in headings]
+        assert ROOT.joinpath(target).exists() or target in anchors, target
 
 
 # --- the report ------------------------------------------------------------------------------------------
@@ -190,9 +279,42 @@ def test_links_lead_somewhere() -> None:
 
 def test_the_section_about_a_run() -> None:
     """Its shape is what real workers print in `test_report.py`."""
-    (text,) = _of("See what a run shared", "text")
+    text, _ = _of("See what a run shared", "text")
     facts = Facts((SETUP,), ("gw0", "gw1", "gw2"), {})
     assert [line.text for line in _summary.lines(facts, 80)] == text.splitlines()
+
+
+def test_the_picture(suite: Suite) -> None:
+    """It is drawn as it would be now: each worker sets up or waits, then tests run, and in the end one cleans up."""
+    _, picture = _of("See what a run shared", "text")
+    result = suite.run(str(ROOT / "examples" / "postgresql"), "-rs", "--shared-trace=trace.json", workers=4)
+    if "SKIPPED" in result.stdout.str():
+        pytest.skip(next(line for line in result.outlines if line.startswith("SKIPPED")))
+    drawn = _drawn(json.loads((suite.path / "trace.json").read_text("utf-8"))["traceEvents"])
+    rows = picture.splitlines()
+    assert [row[:5] for row in drawn] == [row[:5] for row in rows]
+    assert {*"".join(drawn)} == {*picture} - {"\n"}
+    for lines in (drawn, rows):
+        assert len({len(line) for line in lines}) == 1
+        for line in lines:
+            assert re.fullmatch(r"gw\d  +[.S ]* +C* *\|", line), lines
+
+
+def _drawn(events: list[dict[str, Any]], column: float = 0.05) -> list[str]:
+    """Draw a trace as it is drawn in the README: a row for each worker, and a column for each 0.05 s."""
+    names = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
+    spans = [event for event in events if event["ph"] == "X"]
+
+    def place(moment: float) -> int:
+        return int(moment // (column * 1e6))
+
+    width = place(max(span["ts"] + span["dur"] for span in spans)) + 1
+    rows = {row: [" "] * width for row in names}
+    for what, mark in (("wait for", "."), ("set up", "S"), ("clean up", "C")):
+        for span in (span for span in spans if span["cat"] == what):
+            begin, end = place(span["ts"]), place(span["ts"] + span["dur"]) + 1
+            rows[span["tid"]][begin:end] = mark * (end - begin)
+    return [f"{names[row]}  {''.join(marks)}|" for row, marks in rows.items()]
 
 
 def test_the_options_of_pytest(suite: Suite) -> None:

@@ -200,9 +200,9 @@ def pytest_sessionfinish_after_fixtures(session: pytest.Session) -> None:
 
         _telling.write_files(session.config, _telling.facts_of(session.config, *_directory_and_deaths(session.config)))
     if state.worker == "master" and _is_no_summary_asked_for(session.config.pluginmanager):
-        from _pytest.terminal import TerminalReporter  # pytest 7 does not export it
-
-        pytest_terminal_summary(TerminalReporter(session.config), session.config)
+        # The class that pytest's own plugin brings: pytest 7 does not export it.
+        terminal: Any = session.config.pluginmanager.get_plugin("terminal")
+        pytest_terminal_summary(terminal.TerminalReporter(session.config), session.config)
 
 
 def _is_no_summary_asked_for(plugins: pytest.PytestPluginManager) -> bool:

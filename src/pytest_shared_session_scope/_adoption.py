@@ -57,6 +57,9 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
                     if not _take(session, state, shares, one.record):
                         failed.add(one.files.key)
             _report_errors(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
+        # One share is looked at as long as nothing can be adopted: to look at all of them grows with their number.
+        while left[0].files.is_open() and presence.is_anybody_left() and time.monotonic() < until:
+            shares.engine.wait_a_little()
         if time.monotonic() > until:
             return
         shares.engine.wait_a_little()

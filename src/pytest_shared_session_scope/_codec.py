@@ -11,7 +11,7 @@ import functools
 import gc
 import json
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from typing import Any, Final, Literal, Protocol
 
 from pydantic import ConfigDict, TypeAdapter
@@ -90,6 +90,22 @@ class _Way:
             return self.adapter.validate_json(data, by_alias=False, by_name=True)[self.place]
 
 
+_PLAIN_WAYS: Final = dict[tuple[object, str], _Way]()
+
+
+def _plain_way(value_type: Any) -> _Way:
+    """Return the way for a type, built once a worker: many fixtures are of one type, such as `dict[str, str]`.
+
+    The text is part of the key since unions in which only the order differs are equal.
+    """
+    if not isinstance(value_type, Hashable):
+        return _Way(tuple[value_type], 0)
+    key = (value_type, repr(value_type))
+    if key not in _PLAIN_WAYS:
+        _PLAIN_WAYS[key] = _Way(tuple[value_type], 0)
+    return _PLAIN_WAYS[key]
+
+
 class _TypedCodec:
     """Writes a value the way pydantic does; what is lost on it takes the wide way, as its widened type.
 
@@ -100,7 +116,7 @@ class _TypedCodec:
         self.value_type, self.fixture, self.explainer = value_type, fixture, explainer
         self.plain: _Way | None = None
         try:
-            self.plain = _Way(tuple[value_type], 0)  # type: ignore[valid-type]
+            self.plain = _plain_way(value_type)
         except Exception as exc:
             if self.wide is None:
                 raise AnnotationError(fixture, _refusals.no_adapter(value_type, exc)) from exc

@@ -91,7 +91,8 @@ class Engine:
     def _take_ready(self, share: Share, files: ShareFiles) -> Taken | None:
         """Take the share if it is ready."""
         is_holder = share.kind is not Kind.RETURNS
-        if is_holder and not files.hold(share.item):
+        # Most looks of one that waits end at the first of these, before it becomes a holder.
+        if not files.has("ready") or (is_holder and not files.hold()):
             return None  # nobody has asked for it: one that is ready a moment later would be taken, but not held
         taken = None
         try:
@@ -116,7 +117,7 @@ class Engine:
         __tracebackhide__ = True
         since = self._clock.monotonic()
         while True:
-            if not files.is_locked() and _run.try_lock(files.lock):
+            if _run.try_lock(files.lock):
                 try:
                     if not self._is_published(share, files):
                         return self._set_up(share, files, setup)
@@ -184,7 +185,7 @@ class Engine:
             raise
         record = dataclasses.replace(record, seconds=self._clock.monotonic() - started, size=share.travel.size())
         if share.kind is not Kind.RETURNS:
-            files.hold(share.item)
+            files.hold()
             for dependency in self._dependencies(share):
                 dependency.add_dependent(share.key)
             record = dataclasses.replace(record, shown=share.travel.shown(value))

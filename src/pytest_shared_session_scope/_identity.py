@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
+import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -125,6 +126,7 @@ def _key(name: str, parts: list[str]) -> str:
     return f"{_SLUG.sub('_', name)[:_SLUG_LENGTH]}-{digest}"
 
 
+@functools.lru_cache(maxsize=1024)
 def _relative(filename: str, rootdir: Path | None) -> str:
     path = Path(filename)
     if rootdir is not None and path.is_relative_to(rootdir):

@@ -57,7 +57,8 @@ class ShareRecord:
 
 def encode(record: ShareRecord) -> str:
     """Return the record as JSON text."""
-    return json.dumps(dataclasses.asdict(record))
+    failure = None if record.failure is None else vars(record.failure)
+    return json.dumps({**vars(record), "failure": failure})
 
 
 def parse(text: str) -> ShareRecord:

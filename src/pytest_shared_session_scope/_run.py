@@ -1,8 +1,8 @@
 """The run's directory: who works in it, and who is alive.
 
-With `_share_files.py`, `_ledger.py` and `store.py` the only modules that touch files. It knows nothing of pytest: the
-plugin tells it where the directory is and who the worker is. filelock is imported when the first lock is needed, never
-at import time.
+With `_share_files.py`, `_small_files.py`, `_ledger.py` and `store.py` the only modules that touch files. It knows
+nothing of pytest: the plugin tells it where the directory is and who the worker is. filelock is imported when the
+first lock of its own is needed, never at import time.
 
 Every state is a file that appears or vanishes whole. A worker's state is the presence of marker files that are only
 ever added (`draining` may be taken back): a directory listing made while others write can miss a renamed file, never
@@ -15,10 +15,13 @@ import dataclasses
 import functools
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote, unquote
+
+from pytest_shared_session_scope import _small_files
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -77,7 +80,83 @@ def new_lock(path: Path) -> BaseFileLock:
     return filelock.FileLock(path, mode=0o600)
 
 
-def is_locked(path: Path) -> bool:
+class TriedLock(Protocol):
+    """A lock that is tried and never waited for."""
+
+    def try_acquire(self) -> bool: ...
+    def release(self) -> None: ...
+
+
+class Flock:
+    """A lock as `new_lock` makes, taken without filelock where there is `flock`: each share takes one or more.
+
+    filelock's makes five times as many system calls, for what is not needed here: it looks for deadlocks, and may be
+    entered twice. A process that is forked off while the lock is held, such as a fixture's server, does not hold it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def try_acquire(self) -> bool:
+        """Try once to take the lock."""
+        import fcntl
+
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        _HELD.add(self)
+        return True
+
+    def release(self) -> None:
+        """Give the lock back, whoever was forked off in the meantime."""
+        import fcntl
+
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self.close()
+
+    def close(self) -> None:
+        """Forget the lock in this process: it stays locked where another one has it open."""
+        _HELD.discard(self)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+_HELD: Final = set[Flock]()
+
+
+def _forget_locks() -> None:
+    for lock in list(_HELD):
+        lock.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_locks)
+
+
+class _TriedFileLock:  # pragma: no cover - Windows
+    def __init__(self, path: str) -> None:
+        self._lock = new_lock(Path(path))
+
+    def try_acquire(self) -> bool:
+        return wait_lock(self._lock, 0)
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def share_lock(path: str) -> TriedLock:
+    """Return the lock of a share."""
+    return Flock(path) if sys.platform != "win32" else _TriedFileLock(path)
+
+
+def is_locked(path: str | Path) -> bool:
     """Say whether a process holds the lock at `path`, which `new_lock` made.
 
     Asked with a shared lock where there are any, so that two workers that ask at once do not take each other for the
@@ -86,8 +165,8 @@ def is_locked(path: Path) -> bool:
     try:
         import fcntl
     except ImportError:  # pragma: no cover - Windows
-        probe = new_lock(path)
-        if not try_lock(probe):
+        probe = new_lock(Path(path))
+        if not wait_lock(probe, 0):
             return True
         probe.release()
         return False
@@ -101,7 +180,7 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _lock_for_life(path: Path) -> Callable[[], object]:
+def _lock_for_life(path: str) -> Callable[[], object]:
     """Lock a file until the process ends, or what is returned is called.
 
     Without filelock where there is `flock`: a controller takes its lease in runs that share nothing, too.
@@ -109,7 +188,7 @@ def _lock_for_life(path: Path) -> Callable[[], object]:
     try:
         import fcntl
     except ImportError:  # pragma: no cover - Windows
-        lock = new_lock(path)
+        lock = new_lock(Path(path))
         lock.acquire()  # pyright: ignore[reportUnknownMemberType] - filelock's own annotation
         return functools.partial(lock.release, force=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -117,9 +196,9 @@ def _lock_for_life(path: Path) -> Callable[[], object]:
     return functools.partial(os.close, descriptor)
 
 
-def try_lock(lock: BaseFileLock) -> bool:
+def try_lock(lock: TriedLock) -> bool:
     """Try once to take the lock."""
-    return wait_lock(lock, 0)
+    return lock.try_acquire()
 
 
 def wait_lock(lock: BaseFileLock, timeout: float | None = None) -> bool:
@@ -141,15 +220,16 @@ class Workers:
         self.run_directory = directory
         self.directory = directory / "workers"
         self.me = me
+        self._prefix = os.path.join(self.directory, "")
         self._release: Callable[[], object] | None = None
 
     def mark(self, worker: str, state: str) -> None:
         """Put a worker into a state. Called by the worker itself; `expected` and `gone` by the controller."""
-        touch(self._marker(worker, state))
+        _small_files.touch(self._marker(worker, state))
 
     def unmark(self, worker: str, state: str) -> None:
         """Take a state back."""
-        self._marker(worker, state).unlink(missing_ok=True)
+        _small_files.remove(self._marker(worker, state))
 
     def hold_lease(self) -> None:
         """Take my lease, which proves for as long as this process lives that I am alive."""
@@ -170,12 +250,13 @@ class Workers:
         """Say whether the worker's process lives: it holds its lease, and the controller has not declared it gone."""
         if worker == self.me:
             return True
-        if self._marker(worker, GONE).exists():
+        if os.path.exists(self._marker(worker, GONE)):
             return False
-        if not self._marker(worker, "lease").exists():
+        try:
+            return is_locked(self._marker(worker, "lease"))
+        except FileNotFoundError:
             # It has not taken its lease yet, or never will: nothing proves its death.
-            return self._marker(worker, EXPECTED).exists()
-        return self.is_lease_held(worker)
+            return os.path.exists(self._marker(worker, EXPECTED))
 
     def is_lease_held(self, worker: str) -> bool:
         """Say whether the worker's process has taken its lease, and lives."""
@@ -197,15 +278,10 @@ class Workers:
                 states[worker] = state
         return Roster(states, CLOSED in of_run, UNHELD in of_run)
 
-    def _marker(self, worker: str, state: str) -> Path:
-        return self.directory / f"{quote(worker, safe='')}.{state}"
+    def _marker(self, worker: str, state: str) -> str:
+        return f"{self._prefix}{quote(worker, safe='')}.{state}"
 
 
 def share_keys(directory: Path) -> list[str]:
     """Return the key of every share that somebody has asked for in the run."""
     return sorted(os.listdir(directory / "shares"))
-
-
-def touch(path: Path) -> None:
-    """Create an empty file, readable by its user alone, where it is not there yet."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))

@@ -33,7 +33,7 @@ class Waiting:
     """One worker's wait for one share, inside `with`."""
 
     def __init__(self, directory: Path, worker: str, key: str, clock: Clock) -> None:
-        self._path = _directory(directory) / f"{quote(worker, safe='')}.json"
+        self._directory, self._worker = directory, worker
         self._key = key
         self._clock = clock
         self._since = clock.time()
@@ -42,6 +42,10 @@ class Waiting:
 
     def __enter__(self) -> Self:
         return self
+
+    @property
+    def _path(self) -> Path:
+        return _directory(self._directory) / f"{quote(self._worker, safe='')}.json"
 
     def look(self) -> None:
         """Leave the mark when it is time. Called again and again while the worker waits."""

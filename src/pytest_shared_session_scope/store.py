@@ -5,6 +5,7 @@ Imports neither pytest nor pydantic at run time, and filelock when the first loc
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -35,10 +36,7 @@ class LocalFileStoreMixin:
 
     def _get_path(self, identifier: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """Return the path of the value's file, in a directory of the run that is there already."""
-        base = tmp_path_factory.getbasetemp()
-        # A worker's base directory lies inside the controller's; the run's directory is in the latter.
-        parent = base if (base / _run.NAME).is_dir() else base.parent
-        return parent / _run.NAME / "values" / identifier
+        return _values_directory(tmp_path_factory.getbasetemp()) / identifier
 
     def lock(self, identifier: str, fixture_values: dict[str, Any]) -> AbstractContextManager[Any]:
         """Return a lock between the run's workers."""
@@ -127,6 +125,13 @@ def holds_of(store: Any) -> Holds:
         overridden |= {"read", "write"} & vars(cls).keys()
     holds: Holds = getattr(store, "holds", "objects")
     return holds
+
+
+@functools.lru_cache(maxsize=16)
+def _values_directory(base: Path) -> Path:
+    # A worker's base directory lies inside the controller's; the run's directory is in the latter.
+    parent = base if (base / _run.NAME).is_dir() else base.parent
+    return parent / _run.NAME / "values"
 
 
 def _frame(data: object) -> tuple[bytes, bytes]:

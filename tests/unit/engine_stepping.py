@@ -12,7 +12,6 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
 
@@ -117,7 +116,7 @@ def current() -> Thread | None:
 class Flock:
     """A lock like filelock's, whose descriptor a death closes from outside."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor: int | None = None
         thread = current()
@@ -141,17 +140,11 @@ class Flock:
             self._descriptor = None
 
 
-def _wait_lock(lock: Flock, timeout: float | None = None) -> bool:
+def _try_lock(lock: Flock) -> bool:
     thread = current()
-    while True:
-        if thread is not None:
-            thread.stop("lock")
-        if lock.try_acquire():
-            return True
-        if timeout is not None:
-            return False
-        if thread is not None:
-            thread.stop("sleep")
+    if thread is not None:
+        thread.stop("lock")
+    return lock.try_acquire()
 
 
 def _stopping(method: Callable[..., T]) -> Callable[..., T]:
@@ -169,8 +162,8 @@ def _stopping(method: Callable[..., T]) -> Callable[..., T]:
 def stepped() -> Generator[None, None, None]:
     """Make every simulated worker stop, inside, before each look at the disk."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(_run, "new_lock", Flock))
-        stack.enter_context(mock.patch.object(_run, "wait_lock", _wait_lock))
+        stack.enter_context(mock.patch.object(_run, "share_lock", Flock))
+        stack.enter_context(mock.patch.object(_run, "try_lock", _try_lock))
         for cls, names in _STEPS.items():
             for name in names:
                 stack.enter_context(mock.patch.object(cls, name, _stopping(getattr(cls, name))))

@@ -99,9 +99,9 @@ def test_taker_that_found_no_share_is_a_holder_of_what_is_ready_a_moment_later(
     simulation: Simulation, key: str
 ) -> None:
     taker, owner, _ = simulation.workers
-    take(taker, key, until="hold('test_" + key + "',)")
-    taker.thread.step()  # there is nothing yet to hold
+    take(taker, key, until="create()")  # there was nothing yet to hold
     take(owner, key)
     go_to(taker, IDLE)
     assert taker.held[key].setup is owner.held[key].setup
-    assert sorted(path.name for path in (simulation.directory / "shares" / key / "holders").iterdir()) == ["gw0", "gw1"]
+    holders = (simulation.directory / "shares" / key).glob("holder-*")
+    assert sorted(path.name for path in holders) == ["holder-gw0", "holder-gw1"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import stat
 import subprocess
 import sys
@@ -81,7 +83,7 @@ def test_holders_that_died_are_removed_until_one_lives(directory: Path, start: S
     files = ShareFiles(directory, "key", "gw2", "'db'")
     files.create()
     for worker in processes:
-        ShareFiles(directory, "key", worker, "'db'").hold("test")
+        ShareFiles(directory, "key", worker, "'db'").hold()
     presence = Presence(Workers(directory, "gw2"))
     processes["gw0"].kill()
     processes["gw0"].wait()
@@ -231,14 +233,40 @@ def test_share_that_nobody_holds_is_noted(directory: Path) -> None:
 
 def test_lock_is_waited_for_as_long_as_it_is_told(directory: Path) -> None:
     lock, other = (_run.new_lock(directory / "locks" / "a") for _ in range(2))
-    assert _run.try_lock(lock)
+    assert _run.wait_lock(lock, 0)
     assert _run.is_locked(directory / "locks" / "a")
-    assert not _run.try_lock(other)
+    assert not _run.wait_lock(other, 0)
     assert not _run.wait_lock(other, 0.01)
     lock.release()
     assert not _run.is_locked(directory / "locks" / "a")
     assert _run.wait_lock(other)
     other.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_share_lock_is_not_held_by_what_is_forked_off(directory: Path) -> None:
+    """A fixture's server, forked off while its share is set up, must neither keep the lock nor release it."""
+    path = str(directory / "locks" / "a")
+    lock, other = _run.share_lock(path), _run.share_lock(path)
+    assert _run.try_lock(lock)
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        lock.release()
+        os.write(tell, b"." if _run.is_locked(path) else b"!")
+        signal.pause()
+    try:
+        assert os.read(told, 1) == b".", "the parent has it"
+        assert not _run.try_lock(other)
+        lock.release()
+        assert _run.try_lock(other), "the child has it no more"
+        other.release()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(told)
+        os.close(tell)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such permissions")
@@ -247,7 +275,7 @@ def test_only_its_user_can_read_what_the_run_writes(directory: Path) -> None:
     workers.hold_lease()
     workers.mark("gw0", RUNNING)
     lock = _run.new_lock(directory / "locks" / "a")
-    assert _run.try_lock(lock)
+    assert _run.wait_lock(lock, 0)
     for path in [directory, *directory.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     lock.release()

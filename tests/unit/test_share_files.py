@@ -42,7 +42,7 @@ def others(directory: Path, files: ShareFiles) -> ShareFiles:
 def test_share_that_nobody_has_asked_for(directory: Path) -> None:
     files = ShareFiles(directory, "key", "gw0", FIXTURE)
     assert not files.exists()
-    assert not files.hold("test")
+    assert not files.hold()
     assert not files.is_locked()
     assert files.read("ready") is None
     assert _run.share_keys(directory) == []
@@ -50,8 +50,8 @@ def test_share_that_nobody_has_asked_for(directory: Path) -> None:
 
 def test_holding_leaving_and_gone(files: ShareFiles, others: ShareFiles) -> None:
     files.create()  # a second time is nothing
-    assert files.hold("test")
-    assert files.hold("test")
+    assert files.hold()
+    assert files.hold()
     assert files.is_holding()
     assert not others.is_holding()
     assert (others.other_holders(), others.leaving(), files.other_holders()) == (["gw0"], [], [])
@@ -66,10 +66,10 @@ def test_holding_leaving_and_gone(files: ShareFiles, others: ShareFiles) -> None
 
 
 def test_dead_holder_is_dropped_holding_or_leaving(files: ShareFiles, others: ShareFiles) -> None:
-    files.hold("test")
+    files.hold()
     others.drop_holder("gw0")
     assert others.other_holders() == []
-    files.hold("test")
+    files.hold()
     files.leave()
     others.drop_holder("gw0")
     assert others.leaving() == []
@@ -80,7 +80,7 @@ def test_dead_holder_is_dropped_holding_or_leaving(files: ShareFiles, others: Sh
 def test_holders_may_have_any_name(directory: Path, worker: str) -> None:
     files, other = (ShareFiles(directory, "key", name, FIXTURE) for name in (worker, "another"))
     files.create()
-    files.hold("test")
+    files.hold()
     assert (other.other_holders(), other.leaving()) == ([worker], [])
     files.leave()
     assert (other.other_holders(), other.leaving()) == ([], [worker])
@@ -98,7 +98,7 @@ def test_states_appear_move_and_vanish_whole(files: ShareFiles, others: ShareFil
     files.publish("cleaned-1", dataclasses.replace(RECORD, cleaned_by="gw1"))
     files.discard("cleaning")
     files.discard("cleaning")
-    assert sorted(path.name for path in files.directory.iterdir()) == ["cleaned-1.json", "holders"]
+    assert sorted(path.name for path in files.directory.iterdir()) == ["cleaned-1.json"]
 
 
 def test_ended_and_open_setups(files: ShareFiles) -> None:
@@ -133,7 +133,7 @@ def test_share_lock(files: ShareFiles, others: ShareFiles) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such permissions")
 def test_only_its_user_can_read_a_share(files: ShareFiles) -> None:
-    files.hold("test")
+    files.hold()
     files.publish("ready", RECORD)
     assert _run.try_lock(files.lock)
     files.lock.release()
@@ -168,7 +168,7 @@ def test_unfinished_share_is_held_by_who_lives(directory: Path, is_leaving: bool
     files = publish(directory, "a", "ready")
     holder = Presence(Workers(directory, "gw0"))
     holder.register()
-    files.hold("test")
+    files.hold()
     if is_leaving:
         files.leave()
     presence = Presence(Workers(directory, "gw1"))

@@ -154,6 +154,6 @@ def test_workers_and_their_controller_use_one_directory(tmp_path: Path) -> None:
 def test_lock_lets_one_in_at_a_time(values: dict[str, Any]) -> None:
     with FileStore().lock(KEY, values):
         other = _run.new_lock(file_of(values).with_name(f"{KEY}.lock"))
-        assert not _run.try_lock(other)
-    assert _run.try_lock(other)
+        assert not _run.wait_lock(other, 0)
+    assert _run.wait_lock(other, 0)
     other.release()

@@ -1,0 +1,69 @@
+"""8 workers wait for a setup of a second: when they have its value, and what waiting costs."""
+
+from __future__ import annotations
+
+import statistics
+
+from .suite import Note, Ran, Suite
+from .table import Row, ms, percentile
+
+_WORKERS = 8
+_SECONDS = 1.0
+_CONFTEST = f"""
+from pytest_shared_session_scope import shared_session_scope_fixture
+
+@shared_session_scope_fixture
+def first() -> int:
+    return 1
+
+@shared_session_scope_fixture
+def slow() -> int:
+    note("slow begins", "")
+    time.sleep({_SECONDS})
+    note("slow ends", "")
+    return 1
+"""
+# Each worker runs two: what is imported once a worker is there when it waits.
+_TESTS = "".join(f"def test_1_{worker}(first): pass\ndef test_2_{worker}(slow): pass\n" for worker in range(_WORKERS))
+
+
+def rows(*, quick: bool) -> list[Row]:
+    """Return the rows of this benchmark."""
+    with Suite(_CONFTEST, _TESTS) as suite:
+        runs = [suite.run(workers=_WORKERS) for _ in range(1 if quick else 12)]
+    late = [seconds for ran in runs for seconds in _late(ran)]
+    share = statistics.median(one for ran in runs for one in _waiting(ran))
+    middle, most = ms(percentile(late, 50)), ms(percentile(late, 100))
+    return [
+        Row(
+            "waking: 95 % have the value after its setup",
+            ms(percentile(late, 95)),
+            "10 ms",
+            f"median {middle}, last {most}",
+        ),
+        Row("waking: of a core, while a worker waits", f"{share:.2%}", "2 %"),
+    ]
+
+
+def _late(ran: Ran) -> list[float]:
+    """Return how long after the setup's end each other worker's test could begin: publishing it is part of that."""
+    ended = next(note.at for notes in ran.notes.values() for note in notes if note.word == "slow ends")
+    return [_setup(notes)[1].at - ended for notes in _waiters(ran)]
+
+
+def _waiting(ran: Ran) -> list[float]:
+    shares: list[float] = []
+    for notes in _waiters(ran):
+        begun, ended = _setup(notes)
+        if ended.at - begun.at > _SECONDS / 2:  # else it came late, and hardly waited
+            shares.append((ended.cpu - begun.cpu) / (ended.at - begun.at))
+    return shares
+
+
+def _waiters(ran: Ran) -> list[list[Note]]:
+    return [notes for notes in ran.notes.values() if not any(note.word == "slow ends" for note in notes)]
+
+
+def _setup(notes: list[Note]) -> tuple[Note, Note]:
+    of_second = [note for note in notes if note.about.startswith("test_2_") and note.word.startswith("setup")]
+    return of_second[0], of_second[1]

@@ -129,6 +129,8 @@ def look(directory: Path, workers: Workers, teller: Teller, clock: Clock | Any) 
         record = files.read("setting-up")
     except StoreError:  # told by the workers that read it, and at the end
         record = None
+    if record is None and files.has("ready"):
+        return  # it was set up a moment ago: they are about to wake
     text = _report.waited_for(record, [mark.worker for mark in longest], now=clock.time(), waited=waited)
     if len(waits) > 1:
         text += f" (and {len(waits) - 1} more)"

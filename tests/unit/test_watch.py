@@ -106,6 +106,23 @@ def test_a_mark_is_left_after_two_seconds_and_taken_back(run_parent: Path) -> No
     assert marks(directory) == []
 
 
+def test_nothing_is_told_of_those_who_are_about_to_wake(run_parent: Path) -> None:
+    directory, clock, reporter = _run.create_directory(run_parent), Clock(), Reporter(isatty=False)
+    workers = _run.Workers(directory, _run.CONTROLLER)
+    workers.mark("gw0", _run.EXPECTED)
+    files = ShareFiles(directory, "db-1", "gw1", "db")
+    files.create()
+    files.publish("ready", RECORD)
+    waiting = Waiting(directory, "gw0", "db-1", clock)  # type: ignore[arg-type]
+    clock.now += 9
+    waiting.look()
+    _watch.look(directory, workers, _watch.Teller(reporter, clock), clock)
+    assert reporter.text == ""
+    files.rename("ready", "cleaning")
+    _watch.look(directory, workers, _watch.Teller(reporter, clock), clock)
+    assert "another worker is cleaning it up" in reporter.text
+
+
 def test_the_longest_wait_of_the_living_is_told(run_parent: Path) -> None:
     directory, clock, reporter = _run.create_directory(run_parent), Clock(), Reporter(isatty=False)
     workers = _run.Workers(directory, _run.CONTROLLER)

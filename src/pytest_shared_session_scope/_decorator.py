@@ -17,7 +17,6 @@ from typing_extensions import Unpack
 
 from pytest_shared_session_scope import _checks
 from pytest_shared_session_scope._fixture import Definition, Options, frame_names
-from pytest_shared_session_scope._parameters import DEFINITION
 from pytest_shared_session_scope._signatures import (
     DataT,
     FixtureOptions,
@@ -30,6 +29,7 @@ from pytest_shared_session_scope._signatures import (
     TypedFixtureDecorator,
     U,
 )
+from pytest_shared_session_scope._state import DEFINITION
 from pytest_shared_session_scope.store import FileStore, JsonStore
 from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store
 
@@ -228,7 +228,7 @@ def _make_fixture(
     fixture_options: Any,
 ) -> Any:
     signature = inspect.signature(function)
-    definition = Definition(function, options, frozenset(signature.parameters), frame_names(frame))
+    definition = Definition(function, options, frozenset(signature.parameters), frame_names(frame), fixture)
     _checks.check_annotation(definition, fixture)
 
     @functools.wraps(function)
@@ -236,8 +236,7 @@ def _make_fixture(
         __tracebackhide__ = True
         return definition.call(args, kwargs)
 
-    added = dict.fromkeys(["request", *options.fixtures])
-    shared_fixture.__signature__ = _with_names(signature, added)  # type: ignore[attr-defined]
+    shared_fixture.__signature__ = _with_names(signature, options.named_fixtures)  # type: ignore[attr-defined]
     vars(shared_fixture)[DEFINITION] = definition
     to_fixture = cast("Callable[..., Any]", pytest.fixture)
     return to_fixture(shared_fixture, scope="session", **fixture_options)

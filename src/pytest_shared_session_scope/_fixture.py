@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from pytest_shared_session_scope._codec import Codec
     from pytest_shared_session_scope._shares import Shares
 
+_PLUGIN_IS_MISSING: Final = (
+    "it needs the pytest plugin shared_session_scope, which is not loaded; remove -p no:shared_session_scope, or load "
+    "it with -p pytest_shared_session_scope.plugin"
+)
 TIMEOUT_INI: Final = "shared_session_scope_timeout"
 
 
@@ -58,18 +62,40 @@ class Options:
         """The names of the fixtures that the stores need, each once."""
         return list(dict.fromkeys([*self.store.fixtures, *getattr(self.metadata_storage, "fixtures", ())]))
 
+    @property
+    def named_fixtures(self) -> list[str]:
+        """Those of them that the shared fixture takes as parameters.
+
+        In every test pytest looks again at each that a fixture takes, so what nobody parametrizes is asked for when the
+        share is taken; `request`, the dearest (20 us in pytest 9), is handed over by the plugin.
+        """
+        return [name for name in self.fixtures if name != "tmp_path_factory"]
+
 
 class Definition:
     """A decorated function with its options; the annotation is resolved and the codec built once, when first needed."""
 
-    def __init__(self, function: Callable[..., Any], options: Options, names: frozenset[str], enclosing: Any) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        options: Options,
+        names: frozenset[str],
+        enclosing: Callable[[], dict[str, Any]],
+        described: str,
+    ) -> None:
         self.function = function
         self.options = options
+        self._described = described
         self._names = names
         self._enclosing = enclosing
         self._sharing: Sharing | None = None
         self._codec: Codec | None = None
         self._value_type = ""
+        self._request: pytest.FixtureRequest | None = None
+
+    def note_request(self, request: pytest.FixtureRequest) -> None:
+        """Keep the request for the call that follows."""
+        self._request = request
 
     def sharing(self, fixture: str) -> Sharing:
         """Return how the fixture shares. Raises `DefinitionError` for an annotation that does not fit."""
@@ -115,10 +141,12 @@ class Definition:
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the value that tests get. Called by pytest in place of the function."""
         __tracebackhide__ = True
-        request: pytest.FixtureRequest = kwargs["request"]
+        request, self._request = self._request, None
+        if request is None:
+            raise DefinitionError(self._described, _PLUGIN_IS_MISSING)
         fixturedef = _identity.fixturedef_of(request)
         fixture = _identity.describe(self.function, fixturedef.argname, request.config.rootpath)
-        shares = shares_of(request.config, fixture)
+        shares = shares_of(request.config)
         identity = _identity.identify(request, self.function, bound=bool(args), run=shares.state.run)
         shares.note_current(request, identity.key)
         if identity.key not in shares.held:
@@ -148,7 +176,9 @@ class Definition:
                 identifier=identity.key,
                 codec=self.codec(fixture),
                 store=options.store,
-                fixture_values={name: kwargs[name] for name in options.fixtures},
+                fixture_values={
+                    name: kwargs[name] if name in kwargs else request.getfixturevalue(name) for name in options.fixtures
+                },
                 metadata_storage=options.metadata_storage,
             ),
             describe_failure=_failures.describe_failure,

@@ -17,14 +17,13 @@ import typing_extensions
 from pytest_shared_session_scope import _identity
 from pytest_shared_session_scope._annotation import UNANNOTATED, closure_of, name_of, resolve_return
 from pytest_shared_session_scope._compatibility import can_never_be
+from pytest_shared_session_scope._state import DEFINITION
 from pytest_shared_session_scope.errors import DefinitionError
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._fixture import Definition
 
 CHECK_INI: Final = "shared_session_scope_check_annotations"
-# Where a decorated function keeps what was decorated.
-DEFINITION: Final = "shared_session_scope_definition"
 
 _Definitions = dict[str, Sequence["pytest.FixtureDef[Any]"]]
 _CHECKED: Final = pytest.StashKey[set[object]]()

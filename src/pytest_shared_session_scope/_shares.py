@@ -18,7 +18,7 @@ from pytest_shared_session_scope._ledger import ledger_of
 from pytest_shared_session_scope._share import Share
 from pytest_shared_session_scope._state import STATE
 from pytest_shared_session_scope._timer import WaitingClock
-from pytest_shared_session_scope.errors import DefinitionError, LockTimeoutError
+from pytest_shared_session_scope.errors import LockTimeoutError
 from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
@@ -136,15 +136,9 @@ class Shares:
         return progress.is_test_left(is_needed_by, self.engine.presence.others())
 
 
-def shares_of(config: pytest.Config, fixture: str) -> Shares:
-    """Return this worker's shares. Raises `DefinitionError` where the plugin is not loaded."""
-    state = config.stash.get(STATE, None)
-    if state is None:
-        raise DefinitionError(
-            fixture,
-            "it needs the pytest plugin shared_session_scope, which is not loaded; remove -p no:shared_session_scope, "
-            "or load it with -p pytest_shared_session_scope.plugin",
-        )
+def shares_of(config: pytest.Config) -> Shares:
+    """Return this worker's shares."""
+    state = config.stash[STATE]
     if state.shares is None:
         workers = state.workers or _run.Workers(directory_of(config, state), state.worker)
         engine = Engine(workers, WaitingClock(state.timer), state.is_controller_dead)

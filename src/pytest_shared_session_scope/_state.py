@@ -51,3 +51,5 @@ class RunState:
 
 
 STATE: Final = pytest.StashKey[RunState]()
+# Where a decorated function keeps its definition.
+DEFINITION: Final = "shared_session_scope_definition"

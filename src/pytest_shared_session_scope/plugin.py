@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_shared_session_scope._options import ALWAYS, add_options, are_files_wanted, report_wanted
-from pytest_shared_session_scope._state import STATE, RunState
+from pytest_shared_session_scope._state import DEFINITION, STATE, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     from pytest_shared_session_scope._controller import Controller  # noqa: F401 - in a string
+    from pytest_shared_session_scope._fixture import Definition
     from pytest_shared_session_scope._report import Death
     from pytest_shared_session_scope.types import SharedLock
 
@@ -151,6 +152,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Hand the request to a shared fixture that pytest is about to call."""
+    definition: Definition | None = getattr(fixturedef.func, DEFINITION, None)
+    if definition is not None:
+        definition.note_request(request)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Note that a test asks for nothing any more; and that this worker does not, where the session ends with it."""
     state = item.config.stash[STATE]
@@ -239,7 +248,7 @@ def _drain(session: pytest.Session, state: RunState, *, is_cut_short: bool = Fal
     from pytest_shared_session_scope._adoption import adopt_before_letting_go
     from pytest_shared_session_scope._shares import shares_of
 
-    shares = shares_of(session.config, "")
+    shares = shares_of(session.config)
     if is_cut_short or _stops_by_itself(session):
         shares.patience = _PATIENCE_OF_ONE_THAT_STOPS
     if not shares.engine.presence.is_draining:

@@ -23,6 +23,24 @@ def test_fixtures_lists_docstring_place_and_scope(suite: Suite) -> None:
     result.stdout.fnmatch_lines([f"db [[]session scope[]] -- conftest.py:{line}", "    The database of the run."])
 
 
+def test_a_fixture_takes_what_its_function_takes(suite: Suite) -> None:
+    # Nothing for the plugin: pytest would look at it again in every test, at a fifth of what a small test costs.
+    suite.write(
+        conftest="""
+        @pytest.fixture(scope="session")
+        def port():
+            return 1
+
+        @shared_session_scope_fixture(FileStore(), metadata_storage=JsonStore())
+        def db(port) -> int:
+            return port
+        """,
+        test_it="def test_it(db): pass",
+    )
+    shown = suite.run("--setup-show").stdout
+    shown.fnmatch_lines(["SETUP    S db (fixtures used: port)", "*test_it.py::test_it (fixtures used: db, port)*"])
+
+
 def test_a_traceback_starts_at_the_users_line(suite: Suite) -> None:
     suite.write(
         conftest="""

@@ -157,7 +157,7 @@ class ShareFiles:
     def publish(self, state: str, record: ShareRecord) -> None:
         """Write the record of a state, whole or not at all."""
         temporary = self._file(f".{state}.{self._me}")
-        _small_files.write_small(temporary, _records.encode(record).encode("utf-8", "surrogatepass"))
+        _small_files.write(temporary, _records.encode(record).encode("utf-8", "surrogatepass"))
         os.replace(temporary, self._file(f"{state}.json"))
 
     def rename(self, state: str, to: str) -> None:

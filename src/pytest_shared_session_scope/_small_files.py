@@ -24,12 +24,14 @@ _BINARY: Final[int] = getattr(os, "O_BINARY", 0)
 _BLOCK: Final = 1 << 16
 
 
-def write_small(path: str, content: bytes) -> None:
-    """Write a file, readable by its user alone, in three system calls; what `open` returns makes seven."""
+def write(path: str, *parts: bytes) -> None:
+    """Write a file, readable by its user alone, in two system calls and one for each part; `open` makes seven."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
     try:
-        while content:
-            content = content[os.write(descriptor, content) :]
+        for part in parts:
+            left = memoryview(part)
+            while left:
+                left = left[os.write(descriptor, left) :]
     finally:
         os.close(descriptor)
 

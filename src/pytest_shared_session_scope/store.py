@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import pickle
 import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from pytest_shared_session_scope import _run
+from pytest_shared_session_scope import _run, _small_files
 from pytest_shared_session_scope.errors import StoreError
 from pytest_shared_session_scope.types import StoreValueNotExists
 
@@ -27,6 +26,10 @@ __all__ = ["FileStore", "Holds", "JsonStore", "LocalFileStoreMixin", "PickleStor
 Holds = Literal["text", "json", "objects"]
 
 _MAGIC: Final = b"shared-session-scope 1 "
+_BLOCK: Final = 1 << 16
+# Bytes at each end of a payload that its checksum is of. A file that is cut off differs in length; the checksum of all
+# of a value of 100 MB would take as long as copying it.
+_CHECKED: Final = 1 << 20
 
 
 class LocalFileStoreMixin:
@@ -53,7 +56,10 @@ class LocalFileStoreMixin:
 
 
 class FileStore(LocalFileStoreMixin):
-    """Keeps text or bytes in a file, with its length and a checksum (CRC-32), so that half a file is never a value."""
+    """Keeps text or bytes in a file, with its length and a checksum, so that half a file is never a value.
+
+    The checksum is the CRC-32 of what is stored; where that is longer than 2 MiB, of its first and its last MiB.
+    """
 
     holds: ClassVar[Holds] = "text"
 
@@ -64,11 +70,11 @@ class FileStore(LocalFileStoreMixin):
         """
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
         try:
-            content = path.read_bytes()
+            header, payload = _read_parts(path)
         except FileNotFoundError:
             raise StoreValueNotExists(identifier) from None
         try:
-            return _unframe(content)
+            return _unframe(header, payload)
         except ValueError as error:
             raise StoreError(identifier, f"the file {path} is not what was stored: {error}") from error
 
@@ -142,23 +148,39 @@ def _frame(data: object) -> tuple[bytes, bytes]:
         kind, payload = b"bytes", data
     else:
         raise TypeError(f"the store holds text or bytes, not {type(data).__name__}")
-    return _MAGIC + b"%s %d %08x\n" % (kind, len(payload), zlib.crc32(payload)), payload
+    return _MAGIC + b"%s %d %08x\n" % (kind, len(payload), _checksum(payload)), payload
 
 
-def _unframe(content: bytes) -> str | bytes:
-    header, newline, payload = content.partition(b"\n")
-    if not newline or not header.startswith(_MAGIC):
+def _unframe(header: bytes, payload: bytes) -> str | bytes:
+    if not (header.startswith(_MAGIC) and header.endswith(b"\n")):
         raise ValueError("it has no header of this store")
     kind, _, length_and_checksum = header[len(_MAGIC) :].partition(b" ")
-    if length_and_checksum != b"%d %08x" % (len(payload), zlib.crc32(payload)):
+    if length_and_checksum != b"%d %08x\n" % (len(payload), _checksum(payload)):
         raise ValueError("its length or checksum differs")
     if kind == b"text":
         return payload.decode("utf-8", "surrogatepass")
     return payload
 
 
+def _checksum(payload: bytes) -> int:
+    if len(payload) <= 2 * _CHECKED:
+        return zlib.crc32(payload)
+    view = memoryview(payload)
+    return zlib.crc32(view[-_CHECKED:], zlib.crc32(view[:_CHECKED]))
+
+
+def _read_parts(path: Path) -> tuple[bytes, bytes]:
+    """Return the header, with its line's end, and what follows it; a large payload is never in memory twice."""
+    with open(path, "rb", buffering=0) as file:
+        content = file.read(_BLOCK)
+        length = content.find(b"\n") + 1
+        if len(content) < _BLOCK:
+            return content[:length], content[length:]
+        file.seek(length)
+        return content[:length], file.readall()
+
+
 def _write_private(path: Path, *parts: bytes) -> None:
     temporary = path.with_name(path.name + ".new")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.writelines(parts)
+    _small_files.write(str(temporary), *parts)
     temporary.replace(path)

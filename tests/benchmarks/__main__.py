@@ -9,7 +9,7 @@ from typing import Final
 
 from .table import Row, render
 
-_NAMES: Final = ("unused", "taking", "system_calls", "tests", "waking", "ending")
+_NAMES: Final = ("unused", "taking", "system_calls", "tests", "waking", "large", "scale", "ending", "dying")
 
 
 def main(arguments: list[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,7 @@ class Suite:
     """A suite in a directory of its own; in `with`, removed at the end."""
 
     def __init__(self, conftest: str, tests: str, *, probe: bool = True) -> None:
+        self._is_probed = probe
         self.path = Path(tempfile.mkdtemp(prefix="benchmark-"))
         (self.path / "conftest.py").write_text((_PROBE if probe else "") + conftest, "utf-8")
         (self.path / "test_it.py").write_text(tests, "utf-8")
@@ -89,8 +91,10 @@ class Suite:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def run(self, *args: str, workers: int = 0, plugin: bool = True, before: Sequence[str] = ()) -> Ran:
-        """Run the suite; `before` is put before the command, such as `strace`. Raises where a test did not pass."""
+    def run(
+        self, *args: str, workers: int = 0, plugin: bool = True, before: Sequence[str] = (), failed: int = 0
+    ) -> Ran:
+        """Run the suite; `before` is put before the command, such as `strace`. Raises where not as many tests failed."""
         notes = self.path / "notes"
         shutil.rmtree(notes, ignore_errors=True)
         notes.mkdir()
@@ -107,9 +111,13 @@ class Suite:
             process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - began
         text = (self.path / "output").read_text("utf-8", "replace")
-        if process.returncode:
+        found = re.search(r"(\d+) failed", text)
+        if process.returncode not in (0, 1) or int(found[1] if found else 0) != failed:
             raise RuntimeError(f"a suite failed:\n{text}")
-        return Ran(usage.ru_utime + usage.ru_stime, wall, _read(notes), text)
+        told = _read(notes)
+        if self._is_probed and len(told) != max(workers, 1):
+            raise RuntimeError(f"only {', '.join(told)} noted what they did:\n{text}")
+        return Ran(usage.ru_utime + usage.ru_stime, wall, told, text)
 
 
 def environment(notes: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,45 @@ def test_no_part_of_a_file_is_a_value(cut: int, values: dict[str, Any]) -> None:
     file_of(values).write_bytes(WHOLE[:cut])
     with pytest.raises(StoreError):
         FileStore().read(KEY, values)
+
+
+LARGE = bytes(range(256)) * (10 << 10)  # 2.5 MiB
+
+
+@pytest.mark.parametrize("data", [LARGE, LARGE.decode("latin-1")], ids=["bytes", "text"])
+def test_large_values_come_back(values: dict[str, Any], data: str | bytes) -> None:
+    FileStore().write(KEY, data, values)
+    assert FileStore().read(KEY, values) == data
+
+
+@pytest.mark.parametrize("place", [100, 1 << 20, -(1 << 20), -1])
+def test_large_file_that_is_another_at_either_end_is_an_error(values: dict[str, Any], place: int) -> None:
+    FileStore().write(KEY, LARGE, values)
+    content = bytearray(file_of(values).read_bytes())
+    content[place] ^= 1
+    file_of(values).write_bytes(content)
+    with pytest.raises(StoreError, match=DIFFERS):
+        FileStore().read(KEY, values)
+
+
+@pytest.mark.parametrize("kept", [0, 40, 1 << 16, 1 << 20, -(1 << 16), -1])
+def test_large_file_that_is_cut_off_is_an_error(values: dict[str, Any], kept: int) -> None:
+    FileStore().write(KEY, LARGE, values)
+    file_of(values).write_bytes(file_of(values).read_bytes()[:kept])
+    with pytest.raises(StoreError):
+        FileStore().read(KEY, values)
+
+
+def test_large_value_is_in_memory_once(values: dict[str, Any]) -> None:
+    tracemalloc.start()
+    try:
+        FileStore().write(KEY, LARGE, values)
+        assert tracemalloc.get_traced_memory()[1] < len(LARGE) / 10
+        tracemalloc.reset_peak()
+        assert FileStore().read(KEY, values) == LARGE
+        assert tracemalloc.get_traced_memory()[1] < len(LARGE) * 1.1
+    finally:
+        tracemalloc.stop()
 
 
 def test_delete(values: dict[str, Any]) -> None:

@@ -80,7 +80,6 @@ class Engine:
         if taken is None and self.is_adopting:
             raise NothingToAdoptError(share.fixture, "it, or what it depends on, was cleaned up by now")
         if taken is None:
-            files.create()
             taken = self._wait_or_set_up(share, files, setup)
         if share.kind is not Kind.RETURNS:  # nothing of it will be cleaned up, so nobody lets go of it
             self._files[share.key] = files
@@ -90,10 +89,12 @@ class Engine:
 
     def _take_ready(self, share: Share, files: ShareFiles) -> Taken | None:
         """Take the share if it is ready."""
+        # Before it becomes a holder: most looks of one that waits end here.
+        if not files.has("ready"):
+            return None
         is_holder = share.kind is not Kind.RETURNS
-        # Most looks of one that waits end at the first of these, before it becomes a holder.
-        if not files.has("ready") or (is_holder and not files.hold()):
-            return None  # nobody has asked for it: one that is ready a moment later would be taken, but not held
+        if is_holder:
+            files.hold()
         taken = None
         try:
             record = files.read("ready")
@@ -195,8 +196,7 @@ class Engine:
         return Taken(value, is_owner=True, generation=record.generation, seconds=record.seconds)
 
     def _publish(self, share: Share, files: ShareFiles, state: str, record: ShareRecord) -> None:
-        files.publish(state, record)
-        files.discard("setting-up")
+        files.publish(state, record, instead_of="setting-up")
         share.travel.note(record)
 
     def _new_record(self, share: Share, files: ShareFiles) -> ShareRecord:
@@ -294,6 +294,5 @@ class Engine:
             dependency.drop_dependent(share.key)
         if record is not None:
             record = self._endings.pop(share.key).noted_in(dataclasses.replace(record, cleaned_by=self.worker), error)
-            files.publish(f"cleaned-{record.generation}", record)
-            files.discard("cleaning")
+            files.publish(f"cleaned-{record.generation}", record, instead_of="cleaning")
             share.travel.note(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, cast
+from typing import Any, Final, cast
 
 FORMAT = 1
 
@@ -83,17 +83,22 @@ def _object(data: object, what: str) -> dict[str, Any]:
 
 
 def _build(cls: type[Any], data: dict[str, Any]) -> Any:
-    known = {field.name: field for field in dataclasses.fields(cls)}
-    for name, field in known.items():
+    known: dict[str, Any] = {}
+    for field in _FIELDS[cls]:
+        name = field.name
         if name not in data:
             if field.default is dataclasses.MISSING:
                 raise ValueError(f"{cls.__name__} without {name!r}")
             continue
+        known[name] = data[name]
         if not _fits(data[name], str(field.type)):
             raise ValueError(f"{cls.__name__} with {name!r} = {data[name]!r}, which is no {field.type}")
-    return cls(**{name: value for name, value in data.items() if name in known})
+    return cls(**known)
 
 
+_FIELDS: Final[dict[type[Any], tuple[dataclasses.Field[Any], ...]]] = {
+    cls: dataclasses.fields(cls) for cls in (ShareRecord, Failure)
+}
 _CHECKS: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "int": (int,),

@@ -225,7 +225,7 @@ def test_a_garbled_record_is_an_error_that_names_the_fixture(suite: Suite) -> No
         @pytest.fixture(scope="session")
         def damaged(db, tmp_path_factory):
             [share] = (tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "shares").iterdir()
-            (share / "ready.json").write_text('{"format": 1}')
+            share.write_bytes(b'\\npublish ready {"format": 1}\\x1e')
             Path("damaged").touch()
         """,
         test_a="def test_a(damaged): pass",
@@ -240,7 +240,7 @@ def test_a_garbled_record_is_an_error_that_names_the_fixture(suite: Suite) -> No
     result = suite.run("--dist", "loadfile", workers=2)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(
-        ["E*StoreError: shared fixture 'db' (conftest.py:*): what a worker noted in ready.json is garbled: *without*"]
+        ["E*StoreError: shared fixture 'db' (conftest.py:*): what its workers noted is garbled: *without*"]
     )
     assert suite.words("setup") == [["setup"]]
 

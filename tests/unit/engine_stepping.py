@@ -24,8 +24,8 @@ T = TypeVar("T")
 IDLE = "idle"
 _STEPS: dict[type, list[str]] = {
     ShareFiles: [
-        *("create", "discard", "drop_holder", "ended", "has", "hold", "is_holding", "is_locked", "leave", "leaving"),
-        *("open_states", "other_holders", "publish", "read", "rename", "unhold", "unleave"),
+        *("discard", "drop_holder", "ended", "has", "hold", "is_holding", "is_locked", "leave", "leaving"),
+        *("other_holders", "publish", "read", "rename", "unhold", "unleave"),
     ],
     Workers: ["hold_lease", "is_alive", "mark", "roster", "unmark"],
 }

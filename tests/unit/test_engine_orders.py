@@ -13,6 +13,8 @@ if sys.platform == "win32":
 from engine_simulation import Simulation, Worker
 from engine_stepping import IDLE, stepped
 
+from pytest_shared_session_scope._share_files import ShareFiles
+
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
@@ -99,9 +101,8 @@ def test_taker_that_found_no_share_is_a_holder_of_what_is_ready_a_moment_later(
     simulation: Simulation, key: str
 ) -> None:
     taker, owner, _ = simulation.workers
-    take(taker, key, until="create()")  # there was nothing yet to hold
+    take(taker, key, until="lock")  # there was nothing yet to hold
     take(owner, key)
     go_to(taker, IDLE)
     assert taker.held[key].setup is owner.held[key].setup
-    holders = (simulation.directory / "shares" / key).glob("holder-*")
-    assert sorted(path.name for path in holders) == ["holder-gw0", "holder-gw1"]
+    assert sorted(ShareFiles(simulation.directory, key, "", key).other_holders()) == ["gw0", "gw1"]

@@ -28,7 +28,6 @@ def ledger(tmp_path: Path) -> Ledger:
 def run_directory(tmp_path: Path) -> Path:
     directory = _run.create_directory(tmp_path)
     files = ShareFiles(directory, "key", "gw0", RECORD.fixture)
-    files.create()
     files.publish("ready", RECORD)
     return directory
 

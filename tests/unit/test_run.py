@@ -81,7 +81,6 @@ def test_lease_lives_and_dies_with_its_process(directory: Path, start: Start) ->
 def test_holders_that_died_are_removed_until_one_lives(directory: Path, start: Start) -> None:
     processes = {worker: start(worker) for worker in ("gw0", "gw1")}
     files = ShareFiles(directory, "key", "gw2", "'db'")
-    files.create()
     for worker in processes:
         ShareFiles(directory, "key", worker, "'db'").hold()
     presence = Presence(Workers(directory, "gw2"))
@@ -284,8 +283,8 @@ def test_only_its_user_can_read_what_the_run_writes(directory: Path) -> None:
 
 def test_directory_is_made_once_and_removed_with_all(tmp_path: Path) -> None:
     directory = _run.create_directory(tmp_path)
-    (directory / "shares" / "b").mkdir()
-    (directory / "shares" / "a").mkdir()
+    for key in ("b", "a"):
+        ShareFiles(directory, key, "gw0", key).hold()
     assert _run.create_directory(tmp_path) == directory
     assert _run.share_keys(directory) == ["a", "b"]
     _run.remove_directory(directory)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_shared_session_scope import _facts, _run, _summary
+from pytest_shared_session_scope import _facts, _records, _run, _small_files, _summary
+from pytest_shared_session_scope._journal import line
 from pytest_shared_session_scope._presence import Presence
 from pytest_shared_session_scope._records import ShareRecord
 from pytest_shared_session_scope._run import Workers
@@ -28,9 +29,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def files(directory: Path) -> ShareFiles:
-    files = ShareFiles(directory, "key", "gw0", FIXTURE)
-    files.create()
-    return files
+    return ShareFiles(directory, "key", "gw0", FIXTURE)
 
 
 @pytest.fixture
@@ -42,16 +41,15 @@ def others(directory: Path, files: ShareFiles) -> ShareFiles:
 def test_share_that_nobody_has_asked_for(directory: Path) -> None:
     files = ShareFiles(directory, "key", "gw0", FIXTURE)
     assert not files.exists()
-    assert not files.hold()
     assert not files.is_locked()
     assert files.read("ready") is None
+    assert files.other_holders() == []
     assert _run.share_keys(directory) == []
 
 
 def test_holding_leaving_and_gone(files: ShareFiles, others: ShareFiles) -> None:
-    files.create()  # a second time is nothing
-    assert files.hold()
-    assert files.hold()
+    files.hold()
+    files.hold()
     assert files.is_holding()
     assert not others.is_holding()
     assert (others.other_holders(), others.leaving(), files.other_holders()) == (["gw0"], [], [])
@@ -79,7 +77,6 @@ def test_dead_holder_is_dropped_holding_or_leaving(files: ShareFiles, others: Sh
 @pytest.mark.parametrize("worker", ["gw0", "x!leaving", "../gw0", "a/b", "ä", "con"])
 def test_holders_may_have_any_name(directory: Path, worker: str) -> None:
     files, other = (ShareFiles(directory, "key", name, FIXTURE) for name in (worker, "another"))
-    files.create()
     files.hold()
     assert (other.other_holders(), other.leaving()) == ([worker], [])
     files.leave()
@@ -98,28 +95,75 @@ def test_states_appear_move_and_vanish_whole(files: ShareFiles, others: ShareFil
     files.publish("cleaned-1", dataclasses.replace(RECORD, cleaned_by="gw1"))
     files.discard("cleaning")
     files.discard("cleaning")
-    assert sorted(path.name for path in files.directory.iterdir()) == ["cleaned-1.json"]
+    assert others.states() == ["cleaned-1"]
 
 
-def test_ended_and_open_setups(files: ShareFiles) -> None:
+def test_only_a_state_that_is_there_can_be_renamed(files: ShareFiles) -> None:
+    files.publish("cleaning", RECORD)
+    with pytest.raises(StoreError, match="it is no longer ready, though only this worker may change that"):
+        files.rename("ready", "cleaning")
+    assert files.states() == ["cleaning"]
+
+
+def test_ended_setups(files: ShareFiles) -> None:
     for state in ("cleaned-1", "lost-2", "cleaned-10", "failed", "ready"):
         files.publish(state, RECORD)
     assert files.ended() == 3
-    assert sorted(files.open_states()) == ["lost-2", "ready"]
+    assert files.is_open()
     files.rename("ready", "cleaning")
-    files.publish("setting-up", RECORD)
-    assert sorted(files.open_states()) == ["cleaning", "lost-2", "setting-up"]
+    assert files.is_open()
+    files.discard("cleaning")
+    assert not files.is_open()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b"\xff\xfe", bytes(64)])
-@pytest.mark.parametrize("state", ["ready", "failed", "setting-up", "cleaning"])
-def test_garbled_record_is_an_error_that_names_the_fixture(files: ShareFiles, state: str, content: bytes) -> None:
-    (files.directory / f"{state}.json").write_bytes(content)
-    with pytest.raises(StoreError) as caught:
-        files.read(state)
-    begin = f"shared fixture {FIXTURE}: what a worker noted in {state}.json is garbled: "
-    assert str(caught.value).startswith(begin)
-    assert str(caught.value).endswith(f"nothing but the plugin may write to the run's directory {files.directory}")
+GARBLED = {
+    "foreign": b"value",
+    "zeros": bytes(64),
+    "unknown word": line("sing", "gw0"),
+    "no UTF-8": b"\n\xff\xfe\x1e",
+    "renamed what is not there": line("rename", "lost-1", "ready"),
+    "record that is none": line("publish", "ready", "[]"),
+    "record of another format": line("publish", "ready", '{"format": 2}'),
+    "half a record": line("publish", "ready", "{"),
+    "no record": line("publish", "ready"),
+}
+
+
+@pytest.mark.parametrize("content", GARBLED.values(), ids=list(GARBLED))
+def test_garbled_journal_is_an_error_that_names_the_fixture(files: ShareFiles, content: bytes) -> None:
+    files.path.write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(StoreError) as caught:
+            files.read("ready")
+        assert str(caught.value).startswith(f"shared fixture {FIXTURE}: what its workers noted is garbled: ")
+        assert str(caught.value).endswith(f"; nothing but the plugin may write to {files.path}")
+
+
+def test_line_of_a_worker_that_died_in_the_middle_of_it_is_none(files: ShareFiles, others: ShareFiles) -> None:
+    whole = line("publish", "ready", _records.encode(RECORD))
+    files.hold()
+    before = files.path.read_bytes()
+    for cut in range(len(whole)):
+        files.path.write_bytes(before + whole[:cut])
+        seen = ShareFiles(files.path.parents[1], "key", "gw1", FIXTURE)
+        assert (seen.states(), seen.other_holders()) == ([], ["gw0"])
+        seen.hold()
+        assert (seen.is_holding(), seen.states(), seen.other_holders()) == (True, [], ["gw0"])
+        other = ShareFiles(files.path.parents[1], "key", "gw2", FIXTURE)
+        assert (other.other_holders(), other.states()) == (["gw0", "gw1"], [])
+    files.path.write_bytes(before + whole)
+    assert others.read("ready") == RECORD
+
+
+def test_line_that_is_still_being_written_is_read_once_it_is_whole(files: ShareFiles, others: ShareFiles) -> None:
+    whole = line("publish", "ready", _records.encode(RECORD))
+    files.hold()
+    for cut in (1, 2, 50, len(whole) - 1):
+        _small_files.append(str(files.path), whole[:cut])
+        assert not others.has("ready")
+        _small_files.append(str(files.path), whole[cut:])
+        assert others.read("ready") == RECORD
+        others.discard("ready")
 
 
 def test_share_lock(files: ShareFiles, others: ShareFiles) -> None:
@@ -137,13 +181,12 @@ def test_only_its_user_can_read_a_share(files: ShareFiles) -> None:
     files.publish("ready", RECORD)
     assert _run.try_lock(files.lock)
     files.lock.release()
-    for path in [files.directory, *files.directory.rglob("*")]:
-        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert stat.S_IMODE(files.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(files.path.parent.stat().st_mode) == 0o700
 
 
 def publish(directory: Path, key: str, state: str, record: ShareRecord = RECORD) -> ShareFiles:
     files = ShareFiles(directory, key, "gw0", key)
-    files.create()
     files.publish(state, record)
     return files
 
@@ -154,7 +197,7 @@ def test_unfinished_shares_are_those_that_yield_twice_and_are_not_clean(director
     publish(directory, "f", "ready", dataclasses.replace(RECORD, kind="yields once"))
     publish(directory, "g", "ready", dataclasses.replace(RECORD, kind="returns"))
     publish(directory, "h", "ready", dataclasses.replace(RECORD, started=2.0))
-    (directory / "shares" / "i").mkdir()
+    ShareFiles(directory, "i", "gw0", "i").hold()
     found = unfinished(directory, Presence(Workers(directory, "gw1")), known={"none"})
     assert [one.files.key for one in found] == ["h", "a", "b"], "what was set up last comes first"
     assert not any(one.is_held for one in found)

@@ -111,7 +111,6 @@ def test_nothing_is_told_of_those_who_are_about_to_wake(run_parent: Path) -> Non
     workers = _run.Workers(directory, _run.CONTROLLER)
     workers.mark("gw0", _run.EXPECTED)
     files = ShareFiles(directory, "db-1", "gw1", "db")
-    files.create()
     files.publish("ready", RECORD)
     waiting = Waiting(directory, "gw0", "db-1", clock)  # type: ignore[arg-type]
     clock.now += 9
@@ -129,7 +128,6 @@ def test_the_longest_wait_of_the_living_is_told(run_parent: Path) -> None:
     waits = []
     for worker, key in (("gw0", "db-1"), ("gw2", "db-1"), ("gw3", "other-1"), ("dead", "older-1")):
         files = ShareFiles(directory, key, worker, key)
-        files.create()
         files.publish("setting-up", RECORD)
         waits.append(Waiting(directory, worker, key, clock))  # type: ignore[arg-type]
         if worker != "dead":

@@ -1,0 +1,76 @@
+"""A share's journal as it is read: line by line, and as far as it is whole."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_shared_session_scope._journal import Journal, line
+
+LINES = {
+    "held": (["hold gw0"], ["gw0"], [], {}),
+    "held twice": (["hold gw0", "hold gw0"], ["gw0"], [], {}),
+    "in the order they came": (["hold gw1", "hold gw0"], ["gw1", "gw0"], [], {}),
+    "leaving": (["hold gw0", "leave gw0"], [], ["gw0"], {}),
+    "dropped, then leaving": (["hold gw0", "free gw0", "leave gw0"], [], [], {}),
+    "free from holding": (["hold gw0", "hold gw1", "free gw0"], ["gw1"], [], {}),
+    "free from leaving": (["hold gw0", "leave gw0", "free gw0"], [], [], {}),
+    "published": (['publish ready {"a": "b c"}'], [], [], {"ready": '{"a": "b c"}'}),
+    "published again": (["publish ready 1", "publish ready 2"], [], [], {"ready": "2"}),
+    "renamed": (["publish ready 1", "rename ready cleaning"], [], [], {"cleaning": "1"}),
+    "discarded": (["publish ready 1", "discard ready", "discard ready"], [], [], {}),
+}
+
+
+def journal_of(content: bytes) -> Journal:
+    journal = Journal()
+    journal.read_on(content)
+    return journal
+
+
+def told(journal: Journal) -> object:
+    return journal.holders, journal.leaving, journal.states, journal.dependents, journal.is_dynamic
+
+
+@pytest.mark.parametrize(("lines", "holders", "leaving", "states"), LINES.values(), ids=list(LINES))
+def test_what_lines_come_to(lines: list[str], holders: list[str], leaving: list[str], states: dict[str, str]) -> None:
+    content = b"".join(map(line, lines))
+    journal = journal_of(content)
+    assert (list(journal.holders), list(journal.leaving), journal.states) == (holders, leaving, states)
+    assert journal.length == len(content)
+
+
+def test_dependents_and_dynamic() -> None:
+    journal = journal_of(line("depend", "a") + line("depend", "b") + line("undepend", "a") + line("undepend", "c"))
+    assert (list(journal.dependents), journal.is_dynamic) == (["b"], False)
+    journal.read_on(line("dynamic"))
+    assert journal.is_dynamic
+
+
+LINE = st.sampled_from([text for lines, *_ in LINES.values() for text in lines if not text.startswith("rename")])
+
+
+@given(st.lists(LINE), st.data())
+def test_it_does_not_matter_how_often_it_is_read(lines: list[str], data: st.DataObject) -> None:
+    content = b"".join(map(line, lines))
+    journal = Journal()
+    seen = 0
+    while seen < len(content):
+        seen = data.draw(st.integers(seen, len(content)))
+        journal.read_on(content[journal.length : seen])
+    journal.read_on(content[journal.length :])
+    assert told(journal) == told(journal_of(content))
+
+
+@given(st.lists(LINE), LINE, st.lists(LINE, min_size=1), st.data())
+def test_a_line_that_was_cut_off_was_never_written(
+    before: list[str], cut_off: str, after: list[str], data: st.DataObject
+) -> None:
+    whole = line(cut_off)
+    part = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    first, rest = b"".join(map(line, before)), b"".join(map(line, after))
+    journal = journal_of(first + part)
+    assert told(journal) == told(journal_of(first))
+    journal.read_on((first + part + rest)[journal.length :])
+    assert told(journal) == told(journal_of(first + rest))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from pytest_shared_session_scope import _report, _run
 from pytest_shared_session_scope._annotation import Kind
-from pytest_shared_session_scope._clock import LONGEST_PAUSE, Clock, pauses
+from pytest_shared_session_scope._clock import LONGEST_PAUSE, LOOKS_PER_LOCK, TAKERS_LONGEST_PAUSE, Clock, pauses
 from pytest_shared_session_scope._decisions import Verdict
 from pytest_shared_session_scope._letting_go import LettingGo
 from pytest_shared_session_scope._observed import Asking, Ending, Observed
@@ -132,15 +132,17 @@ class Engine:
     def _wait_while_locked(self, share: Share, files: ShareFiles, since: float, waiting: Waiting) -> Taken | None:
         """Take the share as soon as it is ready; return None when its lock is free though it is not."""
         __tracebackhide__ = True
-        for pause in pauses():
-            self._replay_failure(share, files)
-            taken = self._take_ready(share, files)
-            if taken is not None:
-                return taken
+        for looks, pause in enumerate(pauses(TAKERS_LONGEST_PAUSE)):
+            if looks == 0 or files.has_news():
+                self._replay_failure(share, files)
+                taken = self._take_ready(share, files)
+                if taken is not None:
+                    return taken
             self._check_timeout(share, files, since)
             waiting.look()
             self._clock.sleep(pause)
-            if not files.is_locked():
+            # Only a setup that was cut off frees the lock without news; to ask for it costs more than for news.
+            if looks % LOOKS_PER_LOCK == 0 and not files.is_locked():
                 return None
         raise AssertionError("the pauses never end")
 

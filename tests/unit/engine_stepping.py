@@ -24,7 +24,7 @@ T = TypeVar("T")
 IDLE = "idle"
 _STEPS: dict[type, list[str]] = {
     ShareFiles: [
-        *("discard", "drop_holder", "ended", "has", "hold", "is_holding", "is_locked", "leave", "leaving"),
+        *("discard", "drop_holder", "ended", "has", "has_news", "hold", "is_holding", "is_locked", "leave", "leaving"),
         *("other_holders", "publish", "read", "rename", "unhold", "unleave"),
     ],
     Workers: ["hold_lease", "is_alive", "mark", "roster", "unmark"],

@@ -24,6 +24,7 @@ _LENIENT: Final = (
     "untold by a killed controller",
     "internal error elsewhere",
     "owner stayed",
+    "asked for later",
 )
 # How much of a failing run is printed: violations, and characters of each.
 _NUMBER: Final = 6
@@ -86,7 +87,7 @@ class Totals:
         self.runs = 0
         self.kills = 0
         self.failed: list[int] = []
-        self._rules: collections.Counter[str] = collections.Counter()
+        self._rules: dict[str, list[int]] = collections.defaultdict(list)
         self._slowest = (0.0, 0)
 
     def add(self, result: Result) -> None:
@@ -94,7 +95,8 @@ class Totals:
         self.runs += 1
         self.kills += result.kills
         self._slowest = max(self._slowest, (result.seconds, result.plan.seed))
-        self._rules.update(violation.rule for violation in result.violations)
+        for violation in result.violations:
+            self._rules[violation.rule].append(result.plan.seed)
         severe = [violation for violation in result.violations if violation.rule not in self._options.lenient]
         if severe:
             self.failed.append(result.plan.seed)
@@ -114,11 +116,17 @@ class Totals:
 
     def __str__(self) -> str:
         seconds, seed = self._slowest
-        rules = ", ".join(f"{rule} {count}" for rule, count in sorted(self._rules.items())) or "none"
+        rules = ", ".join(map(_told, sorted(self._rules.items()))) or "none"
         return (
             f"{self.runs} runs in {time.monotonic() - self._begun:.0f} s, {self.kills} killed workers, "
             f"{len(self.failed)} runs failed; violations: {rules}; slowest: {seconds:.1f} s (seed {seed})"
         )
+
+
+def _told(rule: tuple[str, list[int]]) -> str:
+    name, seeds = rule
+    some = ", ".join(map(str, sorted(set(seeds))[:_NUMBER]))
+    return f"{name} {len(seeds)} (seeds {some})"
 
 
 if __name__ == "__main__":

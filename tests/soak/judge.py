@@ -65,7 +65,19 @@ def _set_up_once(history: History, outcome: Outcome) -> Iterator[Violation]:
     for share, setups in history.setups.items():
         for earlier, later in itertools.pairwise(setups):
             if not _is_setup_allowed_after(history, earlier, later, outcome):
-                yield Violation("set up twice", f"{share}: {earlier}; again, {later}")
+                rule = "asked for later" if _is_asked_for_later(history, earlier, later) else "set up twice"
+                yield Violation(rule, f"{share}: {earlier}; again, {later}")
+
+
+def _is_asked_for_later(history: History, earlier: Event, later: Event) -> bool:
+    """Say whether a running test asked, by name alone, for what depends on a parameter and was cleaned up by then.
+
+    No test that was left named it, and pytest does not tell that one may ask: a limit that the README tells of.
+    """
+    before = [event for event in history.named("begin", "end") if event.pid == later.pid and event.index < later.index]
+    is_in_test = bool(before) and before[-1].event == "begin"
+    is_cleaned = any(clean.made == earlier.made and clean.index < later.index for clean in history.named("clean"))
+    return is_in_test and is_cleaned and "[" in later.made
 
 
 def _is_setup_allowed_after(history: History, earlier: Event, later: Event, outcome: Outcome) -> bool:

@@ -124,6 +124,11 @@ BROKEN = {
          "gw0 ending", "gw1 see t", "gw1 die", "gw0 clean td", "gw0 left td", "gw0 finished"],
         ["untold"],
     ),
+    "set up again after the cleanup, for a test that asks by name for what depends on a parameter": (
+        ["gw0 setup t[1]", "gw0 set-up t[1]", *[line.replace(" t", " t[1]") for line in END], "gw1 begin test=a",
+         "gw1 setup t[1]#2", "gw1 set-up t[1]#2", "gw1 clean t[1]#2", "gw1 left t[1]#2"],
+        ["asked for later"],
+    ),
     "set up again after the cleanup": (
         ["gw0 setup t", "gw0 set-up t", *END, "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2"],
         ["set up twice"],

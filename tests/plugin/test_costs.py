@@ -1,0 +1,60 @@
+"""What is done once per fixture and worker, and never per test. Counted, since time on a shared machine says little."""
+
+from __future__ import annotations
+
+from conftest import Suite
+
+# In each worker, counts the calls of what resolves annotations, builds adapters, builds keys, and looks at a share.
+_COUNTING = """
+import collections
+
+from pydantic import TypeAdapter
+from pytest_shared_session_scope import _fixture, _identity, _small_files
+
+COUNTS = collections.Counter()
+
+def count(what, owner, name):
+    function = getattr(owner, name)
+    def counted(*args, **kwargs):
+        COUNTS[what] += 1
+        return function(*args, **kwargs)
+    setattr(owner, name, counted)
+
+count("adapters", TypeAdapter, "__init__")
+count("annotations", _fixture, "sharing_of")
+count("keys", _identity, "identify")
+count("writes", _small_files, "append")
+count("reads", _small_files, "read_small")
+
+@shared_session_scope_fixture
+def twice() -> SharedGenerator[dict[str, int]]:
+    value = yield None
+    yield value or {"a": 1}
+
+@shared_session_scope_fixture
+def returned(twice) -> list[int]:
+    return [1]
+
+def pytest_sessionfinish():
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        log("counts", dict(COUNTS))
+"""
+
+
+def test_nothing_is_built_or_looked_up_per_test(suite: Suite) -> None:
+    counts: list[dict[str, int]] = []
+    for tests in (4, 400):
+        suite.write(
+            conftest=_COUNTING,
+            test_it=f"""
+            @pytest.mark.parametrize("number", range({tests}))
+            def test_it(number, twice, returned):
+                pass
+            """,
+        )
+        suite.run(workers=1).assert_outcomes(passed=tests)
+        [(_, counted)] = suite.words("counts")
+        counts.append(counted)
+    few, many = counts
+    assert few == many
+    assert (few["adapters"], few["annotations"], few["keys"]) == (2, 2, 2), "one of each for each fixture"

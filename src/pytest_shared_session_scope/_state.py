@@ -25,8 +25,8 @@ class RunState:
     `directory` is the run's directory, None until somebody needs it in a run without a controller. `controller_pid` is
     the process id of a controller that started this process, None where there is none. `is_each` says that every worker
     runs every test (`--dist each`). `shares`, `progress` and `workers` are there once a shared fixture is. `last_item`
-    is the test that ran last in this process, `report` when the section at the end is wanted. `timer` is
-    pytest-timeout's.
+    is the test that ran last in this process, `report` when the section at the end is wanted, `is_told` whether what
+    the run did not clean up was told. `timer` is pytest-timeout's.
     """
 
     worker: str
@@ -40,6 +40,7 @@ class RunState:
     last_item: pytest.Item | None = None
     timer: Timer = dataclasses.field(default_factory=Timer)
     report: str = NEVER
+    is_told: bool = False
 
     def is_controller_dead(self) -> bool:
         """Say whether the process that started this worker is gone: another one is its parent now.

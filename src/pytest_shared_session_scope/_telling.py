@@ -32,9 +32,11 @@ def facts_of(config: pytest.Config, directory: Path | None, deaths: Mapping[str,
     return _facts.read(directory, deaths, mine)
 
 
-def tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config, facts: Facts) -> list[str]:
-    """Print the section, if there is something to say; return what was not cleaned up."""
+def tell(terminalreporter: pytest.TerminalReporter | None, config: pytest.Config, facts: Facts) -> list[str]:
+    """Print the section, if there is something to say, and where; return what was not cleaned up."""
     left = _summary.not_cleaned_up(facts)
+    if terminalreporter is None:
+        return left
     if is_wanted(config, facts):
         terminalreporter.section("shared fixtures", red=bool(left))
         durations: int | None = config.getoption("durations", None)
@@ -45,6 +47,19 @@ def tell(terminalreporter: pytest.TerminalReporter, config: pytest.Config, facts
         for text in left:
             terminalreporter.line(text, red=True)
     return left
+
+
+def new_reporter(config: pytest.Config) -> pytest.TerminalReporter | None:
+    """Return what to tell with where pytest asks for no summary; None without a terminal.
+
+    That is so after an internal error, and where another plugin, as pytest-rich, took the reporter's place.
+    """
+    if config.pluginmanager.is_blocked("terminal"):
+        return None
+    # The class that pytest's own plugin brings: pytest 7 does not export it.
+    terminal: Any = config.pluginmanager.get_plugin("terminal")
+    reporter: pytest.TerminalReporter = terminal.TerminalReporter(config)
+    return reporter
 
 
 def write_files(config: pytest.Config, facts: Facts) -> None:

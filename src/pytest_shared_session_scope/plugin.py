@@ -107,9 +107,15 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell what this run shared, and what it did not clean up; of that the next run will tell once more."""
+    """Tell what this run shared, and what it did not clean up."""
+    _end(config, terminalreporter)
+
+
+def _end(config: pytest.Config, terminalreporter: pytest.TerminalReporter | None) -> None:
+    """Tell, where there is a terminal, what this run shared; and leave what it did not clean up to the next to tell."""
     directory, deaths = _directory_and_deaths(config)
     state = config.stash[STATE]
+    state.is_told = True
     left: list[str] = []
     if (directory is not None and _has_shares(directory)) or state.report == ALWAYS:
         from pytest_shared_session_scope import _telling
@@ -208,15 +214,6 @@ def pytest_sessionfinish_after_fixtures(session: pytest.Session) -> None:
         from pytest_shared_session_scope import _telling
 
         _telling.write_files(session.config, _telling.facts_of(session.config, *_directory_and_deaths(session.config)))
-    if state.worker == "master" and _is_no_summary_asked_for(session.config.pluginmanager):
-        # The class that pytest's own plugin brings: pytest 7 does not export it.
-        terminal: Any = session.config.pluginmanager.get_plugin("terminal")
-        pytest_terminal_summary(terminal.TerminalReporter(session.config), session.config)
-
-
-def _is_no_summary_asked_for(plugins: pytest.PytestPluginManager) -> bool:
-    """Say whether another plugin, as pytest-rich, took the reporter's place, and so the end of the run."""
-    return not (plugins.has_plugin("terminalreporter") or plugins.is_blocked("terminal"))
 
 
 def _clean_up_what_is_left(session: pytest.Session, state: RunState, directory: Path) -> None:
@@ -276,6 +273,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if directory is not None:
         from pytest_shared_session_scope import _run
 
+        if not state.is_told:
+            from pytest_shared_session_scope import _telling
+
+            _end(config, _telling.new_reporter(config))
         _run.remove_directory(directory)
 
 

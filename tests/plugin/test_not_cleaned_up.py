@@ -131,6 +131,45 @@ def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite)
     )
 
 
+KILLED = """
+def test_it(db):
+    os.kill(os.getpid(), 9)
+"""
+ONLY_HOLDER = """
+@shared_session_scope_fixture
+def db() -> SharedGenerator[str]:
+    value = yield None
+    yield value or "postgres"
+"""
+
+
+def test_a_run_that_ends_with_an_internal_error_tells(suite: Suite) -> None:
+    """pytest shows no summary of such a run."""
+    suite.write(
+        conftest=ONLY_HOLDER
+        + """
+def pytest_handlecrashitem():
+    raise AssertionError("a plugin that is wrong")
+""",
+        test_it=KILLED,
+    )
+    result = suite.run("--max-worker-restart=0", *CACHE, workers=1)
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stdout.fnmatch_lines(["not cleaned up: shared fixture 'db' (conftest.py:*): worker gw0 set it up in *"])
+    assert len(_told(result)) == 1
+    assert len(_told(suite.run("--collect-only", *CACHE))) == 1
+    assert _told(suite.run("--collect-only", *CACHE)) == []
+
+
+def test_a_run_without_a_terminal_leaves_it_to_the_next(suite: Suite) -> None:
+    suite.write(conftest=ONLY_HOLDER, test_it=KILLED)
+    result = suite.run("--max-worker-restart=0", "-p", "no:terminal", *CACHE, workers=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert _told(result) == []
+    suite.run("--collect-only", *CACHE).stdout.fnmatch_lines(["an earlier run: not cleaned up: shared fixture 'db' *"])
+    assert _told(suite.run("--collect-only", *CACHE)) == []
+
+
 def test_an_ordinary_run_tells_nothing(suite: Suite) -> None:
     suite.write(
         conftest="""

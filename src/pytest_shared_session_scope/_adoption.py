@@ -32,9 +32,14 @@ def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Sh
     """Take what nobody holds, before the first fixture of the session ends."""
     presence = shares.engine.presence
     if presence.may_be_unheld():
-        for one in unfinished(shares.engine.directory, presence, shares.held):
-            # A cleanup that was cut off is for who adopts last; another worker may ask for the share till then.
-            if not one.is_held and one.files.has("ready"):
+        unheld = [one for one in unfinished(shares.engine.directory, presence, shares.held) if not one.is_held]
+        # A cleanup that was cut off is for who adopts when nobody can ask any more. It has to be taken before anything
+        # that it depends on is let go.
+        if not presence.is_anybody_left():
+            for one in unheld:
+                revive(one.files)
+        for one in unheld:
+            if one.files.has("ready"):
                 _take(session, state, shares, one.record)
 
 

@@ -280,3 +280,29 @@ first, second = shared("first"), shared("second")
     words = [words for _, *words in suite.events]
     assert sorted(words[:4]) == [["die"], ["setup", "first"], ["setup", "first"], ["setup", "second"]]
     assert sorted(words[4:]) == [["cleanup", "first"], ["cleanup", "second"]]
+
+
+def test_a_cleanup_that_was_cut_off_is_done_again_before_that_of_what_it_depends_on(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def server() -> SharedGenerator[int]:
+            value = yield None
+            if (yield value or 1) is CleanupToken.LAST:
+                log("cleanup", "server")
+
+        @shared_session_scope_fixture
+        def schema(server) -> SharedGenerator[int]:
+            value = yield None
+            if (yield value or 1) is CleanupToken.LAST:
+                log("cleanup", "schema")
+                if not Path("died").exists():
+                    Path("died").touch()
+                    os.kill(os.getpid(), 9)
+        """,
+        test_it="def test_it(schema): pass",
+    )
+    result = suite.run(workers=1)
+    result.assert_outcomes(passed=1, failed=1)  # it passed, and its worker died in its teardown
+    assert suite.events == [["gw0", "cleanup", "schema"], ["gw1", "cleanup", "schema"], ["gw1", "cleanup", "server"]]
+    assert "not cleaned up" not in result.stdout.str()

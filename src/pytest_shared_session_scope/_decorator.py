@@ -16,7 +16,7 @@ import pytest
 from typing_extensions import Unpack
 
 from pytest_shared_session_scope import _checks
-from pytest_shared_session_scope._fixture import Definition, Options, frame_names
+from pytest_shared_session_scope._fixture import Definition, Options
 from pytest_shared_session_scope._signatures import (
     DataT,
     FixtureOptions,
@@ -220,6 +220,13 @@ def _caller() -> types.FrameType | None:
     return frame
 
 
+def _names(frame: types.FrameType | None) -> Callable[[], dict[str, Any]]:
+    """Return a function that gives the names of a function's or class's body; of a module's there is no need."""
+    if frame is None or frame.f_locals is frame.f_globals:
+        return dict
+    return lambda: dict(frame.f_locals)
+
+
 def _make_fixture(
     function: Callable[..., Any],
     options: Options,
@@ -228,7 +235,7 @@ def _make_fixture(
     fixture_options: Any,
 ) -> Any:
     signature = inspect.signature(function)
-    definition = Definition(function, options, frozenset(signature.parameters), frame_names(frame), fixture)
+    definition = Definition(function, options, frozenset(signature.parameters), _names(frame), fixture)
     _checks.check_annotation(definition, fixture)
 
     @functools.wraps(function)

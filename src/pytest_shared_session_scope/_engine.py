@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from pytest_shared_session_scope._presence import Presence
 from pytest_shared_session_scope._records import ShareRecord
 from pytest_shared_session_scope._share import Share, Taken
 from pytest_shared_session_scope._share_files import ShareFiles
+from pytest_shared_session_scope._signals import held_back
 from pytest_shared_session_scope._waiting import Waiting
 from pytest_shared_session_scope.errors import SharedFixtureError, WaitTimeoutError
 
@@ -55,23 +57,24 @@ class Engine:
 
     # -- taking
 
-    def take(self, share: Share, setup: Callable[[], object]) -> Taken:
+    def take(self, share: Share, setup: Callable[[], object], keep: Callable[[Taken], None] = lambda _: None) -> Taken:
         """Return the share's value, set up here by calling `setup` if no worker has done so.
 
-        Raises whatever the setup raises; what it raised in another worker is replayed. Raises `WaitTimeoutError`
-        where another worker's setup takes longer than the share's timeout.
+        `keep` is called where it is set up here, in the moment in which others can take it: from then on it has to be
+        let go of, whatever is raised. Raises whatever the setup raises; what it raised in another worker is replayed.
+        Raises `WaitTimeoutError` where another worker's setup takes longer than the share's timeout.
         """
         __tracebackhide__ = True
         asking = Asking(share.key, share.item, self._clock)
         try:
-            taken = self._take(share, setup)
+            taken = self._take(share, setup, keep)
         except BaseException:
             self.observed.note(asking.end(None))
             raise
         self.observed.note(asking.end(taken))
         return taken
 
-    def _take(self, share: Share, setup: Callable[[], object]) -> Taken:
+    def _take(self, share: Share, setup: Callable[[], object], keep: Callable[[Taken], None]) -> Taken:
         __tracebackhide__ = True
         if not self.is_adopting:
             self.presence.register()
@@ -80,7 +83,7 @@ class Engine:
         if taken is None and self.is_adopting:
             raise NothingToAdoptError(share.fixture, "it, or what it depends on, was cleaned up by now")
         if taken is None:
-            taken = self._wait_or_set_up(share, files, setup)
+            taken = self._wait_or_set_up(share, files, functools.partial(self._set_up, share, files, setup, keep))
         if share.kind is not Kind.RETURNS:  # nothing of it will be cleaned up, so nobody lets go of it
             self._files[share.key] = files
             if share.is_dynamic:
@@ -114,14 +117,14 @@ class Engine:
         """Say whether the resource died with its owner."""
         return record.kind == Kind.YIELDS_ONCE.value and not self.presence.workers.is_alive(record.worker)
 
-    def _wait_or_set_up(self, share: Share, files: ShareFiles, setup: Callable[[], object]) -> Taken:
+    def _wait_or_set_up(self, share: Share, files: ShareFiles, set_up: Callable[[], Taken]) -> Taken:
         __tracebackhide__ = True
         since = self._clock.monotonic()
         while True:
             if _run.try_lock(files.lock):
                 try:
                     if not self._is_published(share, files):
-                        return self._set_up(share, files, setup)
+                        return set_up()
                 finally:
                     files.lock.release()
             with self._clock.waiting(), Waiting(self.directory, self.worker, share.key, self._clock) as waiting:
@@ -171,7 +174,9 @@ class Engine:
 
     # -- setting up, under the share's lock
 
-    def _set_up(self, share: Share, files: ShareFiles, setup: Callable[[], object]) -> Taken:
+    def _set_up(
+        self, share: Share, files: ShareFiles, setup: Callable[[], object], keep: Callable[[Taken], None]
+    ) -> Taken:
         __tracebackhide__ = True
         record = self._new_record(share, files)
         files.publish("setting-up", record)
@@ -184,22 +189,25 @@ class Engine:
             raise
         except BaseException as error:
             record = dataclasses.replace(record, seconds=self._clock.monotonic() - started)
-            self._publish(share, files, "failed", dataclasses.replace(record, failure=share.describe_failure(error)))
+            record = dataclasses.replace(record, failure=share.describe_failure(error))
+            files.publish("failed", record, instead_of="setting-up")
+            share.travel.note(record)
             raise
         record = dataclasses.replace(record, seconds=self._clock.monotonic() - started, size=share.travel.size())
         if share.kind is not Kind.RETURNS:
+            self._files[share.key] = files
             files.hold()
             for dependency in self._dependencies(share):
                 dependency.add_dependent(share.key)
             record = dataclasses.replace(record, shown=share.travel.shown(value))
-        self._publish(share, files, "ready", record)
+        taken = Taken(value, is_owner=True, generation=record.generation, seconds=record.seconds)
+        with held_back():
+            files.publish("ready", record, instead_of="setting-up")
+            keep(taken)
         if share.is_rerun:
             files.discard("failed")
-        return Taken(value, is_owner=True, generation=record.generation, seconds=record.seconds)
-
-    def _publish(self, share: Share, files: ShareFiles, state: str, record: ShareRecord) -> None:
-        files.publish(state, record, instead_of="setting-up")
         share.travel.note(record)
+        return taken
 
     def _new_record(self, share: Share, files: ShareFiles) -> ShareRecord:
         """Return the record of the setup that begins now; what a dead worker left of an earlier one is put aside."""
@@ -207,16 +215,11 @@ class Engine:
             # They hold what died with its owner. To wait for them could close a circle, with owners that wait.
             for worker in files.other_holders() + files.leaving():
                 files.drop_holder(worker)
-        ended = files.ended()
-        for state in ("setting-up", "ready", "cleaning"):
-            if files.has(state):
-                ended += 1
-                files.rename(state, f"lost-{ended}")
         return ShareRecord(
             fixture=share.fixture,
             fixture_name=share.fixture_name,
             kind=share.kind.value,
-            generation=ended + 1,
+            generation=files.put_aside() + 1,
             worker=self.worker,
             pid=os.getpid(),
             item=share.item,
@@ -254,8 +257,6 @@ class Engine:
         self._endings[share.key] = Ending(self._clock, since)
         return verdict
 
-    # -- adopting
-
     @contextlib.contextmanager
     def adopting(self) -> Generator[None, None, None]:
         """Take, inside, only what is set up, and without ceasing to drain.
@@ -273,8 +274,6 @@ class Engine:
     def wait_a_little(self) -> None:
         """Give the others time."""
         self._clock.sleep(LONGEST_PAUSE)
-
-    # -- the end
 
     def finish(self, share: Share, verdict: Verdict, error: BaseException | None = None) -> None:
         """Close what `let_go` began, once the fixture's own code has ended, or raised `error`."""

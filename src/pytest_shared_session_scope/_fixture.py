@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -153,7 +152,9 @@ class Definition:
             share = self._share(shares, request, identity, fixture, kwargs)
             own = {name: value for name, value in kwargs.items() if name in self._names}
             call = functools.partial(self.function, *args, **own)
-            _WAYS[share.kind](self, shares, request, _Call(share, identity, call, self.options))
+            called = _Call(share, identity, call, self.options)
+            _WAYS[share.kind](shares, request, called)
+            called.parse(shares)
         return shares.held[identity.key].value
 
     def _share(
@@ -209,39 +210,42 @@ class _Call:
     function: Callable[[], Any]
     options: Options
 
-    def hold(self, shares: Shares, request: pytest.FixtureRequest, taken: Taken, end: Any) -> None:
-        """Keep the share with what tests get: the data, or what `parse` makes of it in this worker."""
+    def keep(self, shares: Shares, request: pytest.FixtureRequest, taken: Taken, end: Any) -> None:
+        """Keep the share until it is let go of."""
+        shares.add(request, Held(self.share, self.identity, taken.value, taken.is_owner, end))
+
+    def parse(self, shares: Shares) -> None:
+        """Make of the share's value what tests get in this worker."""
         __tracebackhide__ = True
-        held = Held(self.share, self.identity, taken.value, taken.is_owner, end)
-        shares.add(request, held)
         if self.options.parse is not None:
-            held.value = self.options.parse(taken.value)
+            held = shares.held[self.share.key]
+            held.value = self.options.parse(held.value)
 
 
-def _return(_: Definition, shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
+def _return(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
-    taken = shares.engine.take(call.share, call.function)
-    call.hold(shares, request, taken, None)
+    call.keep(shares, request, shares.engine.take(call.share, call.function), None)
 
 
-def _yield_once(_: Definition, shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
+def _yield_once(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
     run = OneYield(call.share.fixture, call.function)
-    taken = _take(shares, call, run.set_up, run.end)
-    call.hold(shares, request, taken, run.end if taken.is_owner else None)
+    taken = _take(shares, request, call, run.set_up, run.end)
+    if not taken.is_owner:
+        call.keep(shares, request, taken, None)
 
 
-def _yield_twice(_: Definition, shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
+def _yield_twice(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
     run = TwoYields(call.share.fixture, call.function, call.options.first)
-    taken = _take(shares, call, run.create, run.end)
+    taken = _take(shares, request, call, run.create, run.end)
     if not taken.is_owner:
         try:
             _check_yielded(call, run.set_up(taken.value), taken.value, shares.engine.worker)
         except BaseException:
             shares.engine.abandon(call.share)
             raise
-    call.hold(shares, request, taken, run.end)
+        call.keep(shares, request, taken, run.end)
 
 
 def _check_yielded(call: _Call, yielded: object, sent: object, worker: str) -> None:
@@ -263,8 +267,17 @@ def _check_yielded(call: _Call, yielded: object, sent: object, worker: str) -> N
 _WAYS: Final = {Kind.RETURNS: _return, Kind.YIELDS_ONCE: _yield_once, Kind.YIELDS_TWICE: _yield_twice}
 
 
-def _take(shares: Shares, call: _Call, set_up: Callable[[], object], end: Callable[[CleanupToken], None]) -> Taken:
-    """Take the share; what was set up but cannot be shared is cleaned up at once, for nobody else can."""
+def _take(
+    shares: Shares,
+    request: pytest.FixtureRequest,
+    call: _Call,
+    set_up: Callable[[], object],
+    end: Callable[[CleanupToken], None],
+) -> Taken:
+    """Take the share, and keep it if it is set up here.
+
+    What was set up but cannot be shared is cleaned up at once, for nobody else can.
+    """
     __tracebackhide__ = True
     is_set_up = False
 
@@ -276,15 +289,8 @@ def _take(shares: Shares, call: _Call, set_up: Callable[[], object], end: Callab
         return value
 
     try:
-        return shares.engine.take(call.share, set_up_and_note)
+        return shares.engine.take(call.share, set_up_and_note, lambda taken: call.keep(shares, request, taken, end))
     except BaseException:
-        if is_set_up:
+        if is_set_up and call.share.key not in shares.held:
             end(CleanupToken.LAST)
         raise
-
-
-def frame_names(frame: types.FrameType | None) -> Callable[[], dict[str, Any]]:
-    """Return a function that gives the names of a function's or class's body; of a module's there is no need."""
-    if frame is None or frame.f_locals is frame.f_globals:
-        return dict
-    return lambda: dict(frame.f_locals)

@@ -79,7 +79,9 @@ class LettingGo:
         """Withdraw the share, unless another worker's fixture is still ending or somebody has become a holder."""
         if not heedless and self.presence.is_any_alive(self.files, self.files.leaving()):
             return False
-        self.files.rename("ready", "cleaning")
+        # Else an interrupt came after this, and it lets go once more; or a dead worker's cleanup was cut off.
+        if not self.files.has("cleaning"):
+            self.files.rename("ready", "cleaning")
         if not heedless and self.presence.is_any_alive(self.files, self.files.other_holders()):
             self.files.rename("cleaning", "ready")
             return False

@@ -99,9 +99,11 @@ class Flock:
         self._descriptor: int | None = None
 
     def try_acquire(self) -> bool:
-        """Try once to take the lock."""
+        """Try once to take the lock; who has it, has it: an interrupt may have kept it from being given back."""
         import fcntl
 
+        if self._descriptor is not None:
+            return True
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,7 +147,7 @@ class _TriedFileLock:  # pragma: no cover - Windows
         self._lock = new_lock(Path(path))
 
     def try_acquire(self) -> bool:
-        return wait_lock(self._lock, 0)
+        return self._lock.is_locked or wait_lock(self._lock, 0)
 
     def release(self) -> None:
         self._lock.release()

@@ -150,6 +150,15 @@ class ShareFiles:
         """Return how many setups of the share have come to their end."""
         return sum(name.startswith(("cleaned-", "lost-")) for name in self._look().states)
 
+    def put_aside(self) -> int:
+        """Put aside as `lost-N` what a dead worker left; return how many setups have come to their end by then."""
+        ended = self.ended()
+        for state in ("setting-up", "ready", "cleaning"):
+            if self.has(state):
+                ended += 1
+                self.rename(state, f"lost-{ended}")
+        return ended
+
     def _note(self, *words: str) -> None:
         self._append(line(*words))
 

@@ -114,9 +114,10 @@ class Shares:
         )
         if verdict is Verdict.STAY:
             return
-        del self.held[held.share.key]
         error: BaseException | None = None
         try:
+            # Inside: an interrupt before it has this called once more.
+            del self.held[held.share.key]
             if held.end is not None:
                 held.end(CleanupToken.LAST if verdict is Verdict.LAST else None)
         except BaseException as raised:

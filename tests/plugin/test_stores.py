@@ -175,6 +175,45 @@ def test_what_the_metadata_storage_is_told(suite: Suite) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["Iterator", "SharedGenerator"])
+def test_a_metadata_storage_that_fails_leaves_the_value_to_those_who_have_it(suite: Suite, kind: str) -> None:
+    """By then it is shared: it is cleaned up when the others need it no more, like any other."""
+    once = 'log("setup"); yield 1; log("cleanup")'
+    twice = """
+    value = yield None
+    if value is None:
+        log("setup")
+    if (yield 1) is CleanupToken.LAST:
+        log("cleanup")
+"""
+    suite.write(
+        conftest=f"""
+class Failing(JsonStore):
+    def write(self, identifier, data, fixture_values):
+        if "seconds" in data and not Path("failed").exists():
+            wait_for("taken")
+            Path("failed").touch()
+            raise OSError("no space")
+
+@shared_session_scope_fixture(metadata_storage=Failing())
+def db() -> {kind}[int]:
+    {once if kind == "Iterator" else twice}
+""",
+        test_it="""
+        @pytest.mark.parametrize("i", range(2))
+        def test_it(i, db):
+            Path("taken").touch()
+            wait_for("failed")
+            time.sleep(0.2)
+            log("used")
+        """,
+    )
+    result = suite.run(workers=2)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*OSError: no space"])
+    assert [words for _, *words in suite.events] == [["setup"], ["used"], ["cleanup"]]
+
+
 BROKEN = {
     "truncated": "path.write_bytes(path.read_bytes()[:-1])",
     "garbled": "path.write_bytes(path.read_bytes().replace(b'value', b'VALUE'))",

@@ -88,7 +88,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     For CI: the suite runs whole on one Python, and on each other one the rest of the tests with another part of these.
     """
     part, _, parts = os.environ.get("TEST_PART", "1/1").partition("/")
-    slow = [item for item in items if "pytester" in getattr(item, "fixturenames", ()) or "soak" in item.nodeid]
+    named = ("soak", "test_benchmarks")
+    slow = [
+        item
+        for item in items
+        if "pytester" in getattr(item, "fixturenames", ()) or any(name in item.nodeid for name in named)
+    ]
     left_out = set(slow) - set(slow[int(part) - 1 :: int(parts)])
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]

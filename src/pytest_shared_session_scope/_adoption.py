@@ -51,7 +51,7 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
     shares = shares_of(session.config)
     presence = shares.engine.presence
     presence.drain()
-    _report_errors(state, shares.end_all)
+    is_well = _report_errors(state, shares.end_all)
     until = time.monotonic() + shares.patience
     failed: set[str] = set()
     while left := unfinished(shares.engine.directory, presence, failed):
@@ -61,7 +61,9 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
                     revive(one.files)
                     if not _take(session, state, shares, one.record):
                         failed.add(one.files.key)
-            _report_errors(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
+            is_well &= _report_errors(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
+            if not is_well:  # what could not be let go of now, cannot be later, and the run has to end
+                failed.update(one.files.key for one in left if not one.is_held)
         # One share is looked at as long as nothing can be adopted: to look at all of them grows with their number.
         while left[0].files.is_open() and presence.is_anybody_left() and time.monotonic() < until:
             shares.engine.wait_a_little()

@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
-import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from typing import TYPE_CHECKING
 
 from pytest_shared_session_scope import _report, _run
@@ -27,7 +25,7 @@ from pytest_shared_session_scope._decisions import Verdict
 from pytest_shared_session_scope._letting_go import LettingGo
 from pytest_shared_session_scope._observed import Asking, Ending, Observed
 from pytest_shared_session_scope._presence import Presence
-from pytest_shared_session_scope._records import ShareRecord
+from pytest_shared_session_scope._setting_up import SettingUp
 from pytest_shared_session_scope._share import Share, Taken
 from pytest_shared_session_scope._share_files import ShareFiles
 from pytest_shared_session_scope._signals import held_back
@@ -35,6 +33,7 @@ from pytest_shared_session_scope._waiting import Waiting
 from pytest_shared_session_scope.errors import SharedFixtureError, WaitTimeoutError
 
 if TYPE_CHECKING:
+    from pytest_shared_session_scope._records import ShareRecord
     from pytest_shared_session_scope._run import Workers
 
 
@@ -79,15 +78,15 @@ class Engine:
         if not self.is_adopting:
             self.presence.register()
         files = ShareFiles(self.directory, share.key, self.worker, share.fixture)
+        if share.kind is not Kind.RETURNS:  # nothing of it will be cleaned up, so nobody lets go of it
+            self._files[share.key] = files
         taken = self._take_ready(share, files)
         if taken is None and self.is_adopting:
             raise NothingToAdoptError(share.fixture, "it, or what it depends on, was cleaned up by now")
         if taken is None:
-            taken = self._wait_or_set_up(share, files, functools.partial(self._set_up, share, files, setup, keep))
-        if share.kind is not Kind.RETURNS:  # nothing of it will be cleaned up, so nobody lets go of it
-            self._files[share.key] = files
-            if share.is_dynamic:
-                files.note_dynamic()
+            taken = self._wait_or_set_up(share, files, SettingUp(share, files, self._clock, setup, keep).run)
+        if share.kind is not Kind.RETURNS and share.is_dynamic:
+            files.note_dynamic()
         return taken
 
     def _take_ready(self, share: Share, files: ShareFiles) -> Taken | None:
@@ -121,12 +120,11 @@ class Engine:
         __tracebackhide__ = True
         since = self._clock.monotonic()
         while True:
-            if _run.try_lock(files.lock):
-                try:
-                    if not self._is_published(share, files):
-                        return set_up()
-                finally:
-                    files.lock.release()
+            try:
+                if _run.try_lock(files.lock) and not self._is_published(share, files):
+                    return set_up()
+            finally:
+                files.lock.release()
             with self._clock.waiting(), Waiting(self.directory, self.worker, share.key, self._clock) as waiting:
                 taken = self._wait_while_locked(share, files, since, waiting)
             if taken is not None:
@@ -172,69 +170,15 @@ class Engine:
         told = _report.waited_too_long(self.worker, share.timeout, holding, now=self._clock.time(), is_alive=is_alive)
         raise WaitTimeoutError(share.fixture, told)
 
-    # -- setting up, under the share's lock
-
-    def _set_up(
-        self, share: Share, files: ShareFiles, setup: Callable[[], object], keep: Callable[[Taken], None]
-    ) -> Taken:
-        __tracebackhide__ = True
-        record = self._new_record(share, files)
-        files.publish("setting-up", record)
-        started = self._clock.monotonic()
-        try:
-            with share.travel.lock():
-                value = share.travel.write(setup())
-        except KeyboardInterrupt:
-            files.discard("setting-up")
-            raise
-        except BaseException as error:
-            record = dataclasses.replace(record, seconds=self._clock.monotonic() - started)
-            record = dataclasses.replace(record, failure=share.describe_failure(error))
-            files.publish("failed", record, instead_of="setting-up")
-            share.travel.note(record)
-            raise
-        record = dataclasses.replace(record, seconds=self._clock.monotonic() - started, size=share.travel.size())
-        if share.kind is not Kind.RETURNS:
-            self._files[share.key] = files
-            files.hold()
-            for dependency in self._dependencies(share):
-                dependency.add_dependent(share.key)
-            record = dataclasses.replace(record, shown=share.travel.shown(value))
-        taken = Taken(value, is_owner=True, generation=record.generation, seconds=record.seconds)
-        with held_back():
-            files.publish("ready", record, instead_of="setting-up")
-            keep(taken)
-        if share.is_rerun:
-            files.discard("failed")
-        share.travel.note(record)
-        return taken
-
-    def _new_record(self, share: Share, files: ShareFiles) -> ShareRecord:
-        """Return the record of the setup that begins now; what a dead worker left of an earlier one is put aside."""
-        if share.kind is Kind.YIELDS_ONCE:
-            # They hold what died with its owner. To wait for them could close a circle, with owners that wait.
-            for worker in files.other_holders() + files.leaving():
-                files.drop_holder(worker)
-        return ShareRecord(
-            fixture=share.fixture,
-            fixture_name=share.fixture_name,
-            kind=share.kind.value,
-            generation=files.put_aside() + 1,
-            worker=self.worker,
-            pid=os.getpid(),
-            item=share.item,
-            started=self._clock.time(),
-            value_type=share.value_type,
-            parameters=", ".join(f"{name}={share.travel.shown(value)}" for name, value in share.parameters),
-        )
-
-    def _dependencies(self, share: Share) -> list[ShareFiles]:
-        return [ShareFiles(self.directory, key, self.worker, share.fixture) for key in share.depends_on]
-
     def abandon(self, share: Share) -> None:
         """Stop holding a share that was taken but cannot be used in this worker."""
         self._files.pop(share.key).unhold()
         self.presence.note_unheld()
+
+    def drop_unkept(self, kept: Container[str]) -> None:
+        """Stop holding what was taken when an interrupt, or an error, kept it from being kept."""
+        for key in [key for key in self._files if key not in kept]:
+            self._files.pop(key).unhold()
 
     # -- letting go
 
@@ -277,23 +221,27 @@ class Engine:
 
     def finish(self, share: Share, verdict: Verdict, error: BaseException | None = None) -> None:
         """Close what `let_go` began, once the fixture's own code has ended, or raised `error`."""
-        files = self._files.pop(share.key)
-        if verdict is Verdict.LEAVE:
-            files.unleave()
-            return
+        files = self._files[share.key]
         try:
-            self._note_cleanup(share, files, error)
-            # Last: a store that cannot delete must not have the fixture cleaned up once more by another worker.
+            if verdict is Verdict.LEAVE:
+                files.unleave()
+                return
+            with held_back():  # else an interrupt here has another worker clean up once more
+                record = self._note_cleanup(share, files, error)
+            # Last: what a store raises must not have it, either.
+            if record is not None:
+                share.travel.note(record)
             share.travel.delete()
         finally:
             files.lock.release()
+            self._files.pop(share.key, None)
 
-    def _note_cleanup(self, share: Share, files: ShareFiles, error: BaseException | None) -> None:
+    def _note_cleanup(self, share: Share, files: ShareFiles, error: BaseException | None) -> ShareRecord | None:
         record = files.read("cleaning")
-        files.unhold()
-        for dependency in self._dependencies(share):
-            dependency.drop_dependent(share.key)
         if record is not None:
             record = self._endings.pop(share.key).noted_in(dataclasses.replace(record, cleaned_by=self.worker), error)
             files.publish(f"cleaned-{record.generation}", record, instead_of="cleaning")
-            share.travel.note(record)
+        files.unhold()
+        for key in share.depends_on:
+            files.of(key).drop_dependent(share.key)
+        return record

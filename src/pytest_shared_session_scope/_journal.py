@@ -77,7 +77,9 @@ class Journal:
 
     def _apply_to_state(self, word: str, state: str, more: str) -> None:
         if word == "publish":
-            self.states[state] = more
+            instead_of, _, record = more.partition(" ")
+            self.states.pop(instead_of, None)
+            self.states[state] = record
         elif word == "discard":
             self.states.pop(state, None)
         elif state in self.states:

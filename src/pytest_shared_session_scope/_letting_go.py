@@ -34,18 +34,18 @@ class LettingGo:
         until = clock.monotonic() + patience
         with clock.waiting():
             for pause in pauses():
-                # Another worker that has the lock decides, or cleans up.
-                if _run.try_lock(self.files.lock):
-                    verdict = self._judge_and_release(patient=clock.monotonic() < until)
-                    if verdict is not Verdict.WAIT:
-                        return verdict
+                verdict = self._judge_and_release(patient=clock.monotonic() < until)
+                if verdict is not Verdict.WAIT:
+                    return verdict
                 clock.sleep(pause)
         raise AssertionError("the pauses never end")
 
     def _judge_and_release(self, *, patient: bool) -> Verdict:
         verdict = Verdict.WAIT
         try:
-            verdict = self._judge(patient=patient)
+            # Another worker that has the lock decides, or cleans up.
+            if _run.try_lock(self.files.lock):
+                verdict = self._judge(patient=patient)
         finally:
             if verdict is not Verdict.LAST:
                 self.files.lock.release()
@@ -61,6 +61,8 @@ class LettingGo:
             in_run=self.is_test_left is not None,
             patient=patient,
         )
+        if verdict is Verdict.LAST and not self.files.is_open():
+            verdict = Verdict.LEAVE  # cleaned up by another worker, after an interrupt kept this one from it
         if verdict is Verdict.LAST and not self._withdraw(heedless=holders):
             return Verdict.WAIT
         if verdict is Verdict.LEAVE:

@@ -107,10 +107,13 @@ class Flock:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._descriptor = descriptor
+        except BaseException as error:  # an interrupt must not leave it locked by a descriptor that nobody knows
+            self._descriptor = None
             os.close(descriptor)
-            return False
-        self._descriptor = descriptor
+            if isinstance(error, BlockingIOError):
+                return False
+            raise
         _HELD.add(self)
         return True
 

@@ -29,6 +29,7 @@ class ShareFiles:
 
     def __init__(self, directory: Path, key: str, me: str, fixture: str) -> None:
         self.key = key
+        self.worker = me
         self.fixture = fixture
         self._me = quote(me, safe="")
         # Text, since a take names it a dozen times, and a `Path` each would cost more than the system calls.
@@ -37,6 +38,10 @@ class ShareFiles:
         self._lock_path = self._path if sys.platform != "win32" else os.path.join(directory, "locks", key)
         self._lock: TriedLock | None = None
         self._journal = Journal()
+
+    def of(self, key: str) -> ShareFiles:
+        """Return the files of another share of the run."""
+        return ShareFiles(self.path.parents[1], key, self.worker, self.fixture)
 
     @property
     def path(self) -> Path:
@@ -124,8 +129,7 @@ class ShareFiles:
 
     def publish(self, state: str, record: ShareRecord, *, instead_of: str | None = None) -> None:
         """Put the share into a state, with the record of it, and in the same moment out of another."""
-        published = line("publish", state, _records.encode(record))
-        self._append(published if instead_of is None else published + line("discard", instead_of))
+        self._note("publish", state, instead_of or "-", _records.encode(record))
 
     def rename(self, state: str, to: str) -> None:
         """Move the share from one state to another. Called under the share's lock, or where no worker is left."""
@@ -160,14 +164,11 @@ class ShareFiles:
         return ended
 
     def _note(self, *words: str) -> None:
-        self._append(line(*words))
-
-    def _append(self, lines: bytes) -> None:
         if sys.platform == "win32":  # where to append is to look for the end first, and to write there second
             with _run.new_lock(Path(self._lock_path + ".append")):
-                _small_files.append(self._path, lines)
+                _small_files.append(self._path, line(*words))
         else:
-            _small_files.append(self._path, lines)
+            _small_files.append(self._path, line(*words))
 
     def has_news(self) -> bool:
         """Say whether a worker has noted anything since the last look, more cheaply than by looking."""
@@ -184,8 +185,11 @@ class ShareFiles:
                 journal.read_on(_small_files.read_small(self._path, journal.length))
         except FileNotFoundError:
             pass  # nobody has asked for the share
-        except ValueError as error:  # what is no UTF-8 is one, too
-            raise self._garbled(error) from error
+        except BaseException as error:
+            self._journal = Journal()  # else what was read before an interrupt would be taken in twice
+            if isinstance(error, ValueError):  # what is no UTF-8 is one, too
+                raise self._garbled(error) from error
+            raise
         return journal
 
     def _garbled(self, error: Exception) -> StoreError:

@@ -99,6 +99,7 @@ class Shares:
 
     def end_all(self) -> None:
         """Let go of what pytest has not ended: an interrupt in one fixture's end makes it forget the others."""
+        self.engine.drop_unkept(self.held)
         with contextlib.ExitStack() as stack:
             for key, held in self.held.items():
                 if held.share.kind is not Kind.RETURNS:

@@ -23,25 +23,43 @@ def held_back() -> Generator[None, None, None]:
     if threading.current_thread() is not threading.main_thread():  # where no handler is ever run
         yield
         return
-    came: list[Callable[[], object]] = []
+    came = _Came()
     with contextlib.ExitStack() as stack:
-        stack.callback(_handle, came)
+        stack.callback(came.handle)
         for number in _RAISING:
-            _note_instead(number, came, stack)
+            came.take_over(number, stack)
+        stack.callback(came.end)
         yield
 
 
-def _note_instead(number: int, came: list[Callable[[], object]], stack: contextlib.ExitStack) -> None:
-    handler: Any = signal.getsignal(number)
-    if callable(handler):
+class _Came:
+    """The signals that came, and how they are to be handled."""
 
-        def note(number: int, frame: FrameType | None) -> None:
-            came.append(lambda: handler(number, frame))
+    def __init__(self) -> None:
+        self._handlers: list[Callable[[], object]] = []
+        self._is_over = False
 
-        stack.callback(signal.signal, number, handler)
-        signal.signal(number, note)
+    def take_over(self, number: int, stack: contextlib.ExitStack) -> None:
+        """Note a signal instead of handling it, until the stack is unwound."""
+        handler: Any = signal.getsignal(number)
+        if callable(handler):
 
+            def note(number: int, frame: FrameType | None) -> None:
+                # One that raises while the handlers are put back may keep this one where it is.
+                if self._is_over:
+                    handler(number, frame)
+                else:
+                    self._handlers.append(lambda: handler(number, frame))
 
-def _handle(came: list[Callable[[], object]]) -> None:
-    for handler in came:
-        handler()
+            stack.callback(signal.signal, number, handler)
+            signal.signal(number, note)
+
+    def end(self) -> None:
+        """Note no more."""
+        self._is_over = True
+
+    def handle(self) -> None:
+        """Handle all that came, though the first of them raises."""
+        with contextlib.ExitStack() as stack:
+            for handler in reversed(self._handlers):
+                stack.callback(handler)

@@ -51,7 +51,9 @@ def revive(files: ShareFiles) -> None:
 
     Only for who adopts it when nobody can ask any more: nobody else is to be handed what is half cleaned up.
     """
-    if files.has("cleaning") and not files.is_locked() and _run.try_lock(files.lock):
-        if files.has("cleaning"):
-            files.rename("cleaning", "ready")
-        files.lock.release()
+    if files.has("cleaning") and not files.is_locked():
+        try:
+            if _run.try_lock(files.lock) and files.has("cleaning"):
+                files.rename("cleaning", "ready")
+        finally:
+            files.lock.release()

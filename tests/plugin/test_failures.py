@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Suite
+from conftest import TWICE_AND_ONCE, Suite
 
 KINDS = {
     "returns": "def broken() -> int:\n    log('setup')\n    {fail}\n    return 1",
@@ -194,3 +194,87 @@ def test_the_timeout_of_the_ini_file(suite: Suite) -> None:
     result = suite.run("--dist", "loadfile", workers=2)
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["E *WaitTimeoutError: *waited 0.2 s*"])
+
+
+# Put before a conftest: what a worker notes of a share, as a full disk would have it.
+_FULL_DISK = """
+import errno
+real_write = os.write
+def write(descriptor, content):
+    if {begin!r} in bytes(content):
+        {what}
+        raise OSError(errno.ENOSPC, "No space left on device")
+    return real_write(descriptor, content)
+os.write = write
+
+@shared_session_scope_fixture
+def db() -> SharedGenerator[int]:
+    value = yield None
+    if value is None:
+        log("setup")
+    if (yield value or 1) is CleanupToken.LAST:
+        log("cleanup")
+"""
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_a_disk_that_is_full_at_the_end_does_not_have_it_cleaned_up_again(suite: Suite, workers: int | None) -> None:
+    suite.write(conftest=_FULL_DISK.format(begin=b"publish cleaned", what=""), test_it="def test_it(db): pass")
+    result = suite.run(workers=workers, timeout=60)
+    assert [words for _, *words in suite.events][:2] == [["setup"], ["cleanup"]]
+    # Nobody can be told that it is done; each worker may try, once.
+    assert len(suite.words("cleanup")) <= 1 + (workers or 1)
+    result.stdout.fnmatch_lines(["E*OSError: *No space left on device*"])
+
+
+@pytest.mark.parametrize("what", ["", "return real_write(descriptor, content[:-1])"], ids=["nothing", "all but an end"])
+def test_what_a_full_disk_keeps_from_being_published_is_cleaned_up_at_once(suite: Suite, what: str) -> None:
+    suite.write(
+        conftest=_FULL_DISK.format(begin=b"publish ready", what=what),
+        test_it="""
+        def test_a(db): log("used")
+        def test_b(db): log("used")
+        """,
+    )
+    result = suite.run(workers=2, timeout=60)
+    assert not suite.words("used")
+    assert len(suite.words("setup")) == len(suite.words("cleanup"))
+    result.stdout.fnmatch_lines(["E*OSError: *No space left on device*"])
+
+
+@pytest.mark.parametrize("order", ["twice, once", "once, twice"])
+def test_what_a_worker_took_and_could_not_keep_holds_up_nobody(suite: Suite, order: str) -> None:
+    """As where pytest-timeout's alarm comes just then."""
+    suite.write(
+        conftest=TWICE_AND_ONCE
+        + """
+from pytest_shared_session_scope import _observed
+
+real_end = _observed.Asking.end
+def end(self, taken):
+    if taken is not None and not taken.is_owner and self.key.startswith("once"):
+        raise TimeoutError("just now")
+    return real_end(self, taken)
+_observed.Asking.end = end
+""",
+        test_a=f"""
+        def test_a({order}):
+            Path("a").touch()
+            wait_for("b")
+        """,
+        test_b=f"""
+        @pytest.fixture(scope="session", autouse=True)
+        def later():
+            wait_for("a")
+            yield
+            Path("b").touch()
+
+        def test_b(later, {order}): pass
+        """,
+    )
+    result = suite.run("--dist", "loadfile", workers=2, timeout=60)
+    result.assert_outcomes(passed=1, errors=1)
+    assert sorted(words for _, *words in suite.events if words[0] == "cleanup") == [
+        ["cleanup", "once"],
+        ["cleanup", "twice"],
+    ]

@@ -214,6 +214,28 @@ def db() -> {kind}[int]:
     assert [words for _, *words in suite.events] == [["setup"], ["used"], ["cleanup"]]
 
 
+def test_a_store_that_cannot_tell_a_size(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        class Sizeless(PickleStore):
+            def size(self, identifier, fixture_values):
+                raise ValueError("no size")
+
+        @shared_session_scope_fixture(Sizeless())
+        def db() -> Iterator[int]:
+            log("setup")
+            yield 1
+            log("cleanup")
+        """,
+        test_it="""
+        @pytest.mark.parametrize("i", range(4))
+        def test_it(i, db): pass
+        """,
+    )
+    suite.run(workers=2).assert_outcomes(passed=4)
+    assert [words for _, *words in suite.events] == [["setup"], ["cleanup"]]
+
+
 BROKEN = {
     "truncated": "path.write_bytes(path.read_bytes()[:-1])",
     "garbled": "path.write_bytes(path.read_bytes().replace(b'value', b'VALUE'))",
@@ -264,7 +286,7 @@ def test_a_garbled_record_is_an_error_that_names_the_fixture(suite: Suite) -> No
         @pytest.fixture(scope="session")
         def damaged(db, tmp_path_factory):
             [share] = (tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "shares").iterdir()
-            share.write_bytes(b'\\npublish ready {"format": 1}\\x1e')
+            share.write_bytes(b'\\npublish ready - {"format": 1}\\x1e')
             Path("damaged").touch()
         """,
         test_a="def test_a(damaged): pass",

@@ -16,10 +16,11 @@ LINES = {
     "dropped, then leaving": (["hold gw0", "free gw0", "leave gw0"], [], [], {}),
     "free from holding": (["hold gw0", "hold gw1", "free gw0"], ["gw1"], [], {}),
     "free from leaving": (["hold gw0", "leave gw0", "free gw0"], [], [], {}),
-    "published": (['publish ready {"a": "b c"}'], [], [], {"ready": '{"a": "b c"}'}),
-    "published again": (["publish ready 1", "publish ready 2"], [], [], {"ready": "2"}),
-    "renamed": (["publish ready 1", "rename ready cleaning"], [], [], {"cleaning": "1"}),
-    "discarded": (["publish ready 1", "discard ready", "discard ready"], [], [], {}),
+    "published": (['publish ready - {"a": "b c"}'], [], [], {"ready": '{"a": "b c"}'}),
+    "published again": (["publish ready - 1", "publish ready - 2"], [], [], {"ready": "2"}),
+    "published instead of another": (["publish setting-up - 1", "publish ready setting-up 2"], [], [], {"ready": "2"}),
+    "renamed": (["publish ready - 1", "rename ready cleaning"], [], [], {"cleaning": "1"}),
+    "discarded": (["publish ready - 1", "discard ready", "discard ready"], [], [], {}),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_shared_session_scope import _facts, _records, _run, _small_files, _summary
-from pytest_shared_session_scope._journal import line
+from pytest_shared_session_scope._journal import Journal, line
 from pytest_shared_session_scope._presence import Presence
 from pytest_shared_session_scope._records import ShareRecord
 from pytest_shared_session_scope._run import Workers
@@ -122,9 +122,9 @@ GARBLED = {
     "unknown word": line("sing", "gw0"),
     "no UTF-8": b"\n\xff\xfe\x1e",
     "renamed what is not there": line("rename", "lost-1", "ready"),
-    "record that is none": line("publish", "ready", "[]"),
-    "record of another format": line("publish", "ready", '{"format": 2}'),
-    "half a record": line("publish", "ready", "{"),
+    "record that is none": line("publish", "ready", "-", "[]"),
+    "record of another format": line("publish", "ready", "-", '{"format": 2}'),
+    "half a record": line("publish", "ready", "-", "{"),
     "no record": line("publish", "ready"),
 }
 
@@ -140,7 +140,7 @@ def test_garbled_journal_is_an_error_that_names_the_fixture(files: ShareFiles, c
 
 
 def test_line_of_a_worker_that_died_in_the_middle_of_it_is_none(files: ShareFiles, others: ShareFiles) -> None:
-    whole = line("publish", "ready", _records.encode(RECORD))
+    whole = line("publish", "ready", "-", _records.encode(RECORD))
     files.hold()
     before = files.path.read_bytes()
     for cut in range(len(whole)):
@@ -156,7 +156,7 @@ def test_line_of_a_worker_that_died_in_the_middle_of_it_is_none(files: ShareFile
 
 
 def test_line_that_is_still_being_written_is_read_once_it_is_whole(files: ShareFiles, others: ShareFiles) -> None:
-    whole = line("publish", "ready", _records.encode(RECORD))
+    whole = line("publish", "ready", "-", _records.encode(RECORD))
     files.hold()
     for cut in (1, 2, 50, len(whole) - 1):
         _small_files.append(str(files.path), whole[:cut])
@@ -241,3 +241,48 @@ def test_what_was_not_cleaned_up_comes_in_the_order_of_the_setups(directory: Pat
     publish(directory, "f", "ready", dataclasses.replace(RECORD, kind="returns"))
     lines = _summary.not_cleaned_up(_facts.read(directory, {}, {}))
     assert [line.partition("shared fixture ")[2][:2] for line in lines] == ["d:", "c:", "b:", "a:"]
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_an_interrupt_while_a_journal_is_read_leaves_it_readable(
+    files: ShareFiles, others: ShareFiles, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others.hold()
+    files.publish("ready", RECORD)
+    files.rename("ready", "cleaning")
+    files.hold()
+    applied = 0
+    apply = Journal._apply
+
+    def interrupted(self: Journal, text: str) -> None:
+        nonlocal applied
+        apply(self, text)
+        applied += 1
+        if applied == number:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "_apply", interrupted)
+    seen = ShareFiles(files.path.parents[1], "key", "gw2", FIXTURE)
+    with pytest.raises(KeyboardInterrupt):
+        seen.states()
+    assert (seen.states(), seen.other_holders()) == (["cleaning"], ["gw1", "gw0"])
+
+
+def test_an_interrupt_while_a_lock_is_taken_leaves_it_free(
+    files: ShareFiles, others: ShareFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    flock = fcntl.flock
+
+    def interrupted(descriptor: int, operation: int) -> None:
+        flock(descriptor, operation)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fcntl, "flock", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.lock.try_acquire()
+    monkeypatch.undo()
+    assert not files.is_locked()
+    assert others.lock.try_acquire()
+    assert not files.lock.try_acquire()
+    others.lock.release()

@@ -67,3 +67,28 @@ def test_other_threads_are_left_alone() -> None:
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGINT)]
+
+
+def test_all_that_came_is_handled_though_the_first_of_it_raises() -> None:
+    handled: list[str] = []
+
+    def fail(*_: object) -> None:
+        handled.append("first")
+        raise ValueError("mine")
+
+    def run() -> None:
+        with held_back():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, fail),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: handled.append("second")),
+    }
+    try:
+        with pytest.raises(ValueError, match="mine"):
+            run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert handled == ["first", "second"]

@@ -10,6 +10,7 @@ here go.
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Shares) -> None:
     """Take what nobody holds, before the first fixture of the session ends."""
     presence = shares.engine.presence
+    shares.engine.adopt = functools.partial(_adopt_dependents, session, state, shares)
     if presence.may_be_unheld():
         unheld = [one for one in unfinished(shares.engine.directory, presence, shares.held) if not one.is_held]
         # A cleanup that was cut off is for who adopts when nobody can ask any more. It has to be taken before anything
@@ -41,6 +43,15 @@ def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Sh
         for one in unheld:
             if one.files.has("ready"):
                 _take(session, state, shares, one.record)
+
+
+def _adopt_dependents(session: pytest.Session, state: RunState, shares: Shares, keys: list[str]) -> None:
+    """Clean up, in the middle of the session's end, what depends on a share that is about to be."""
+    for one in unfinished(shares.engine.directory, shares.engine.presence, shares.held):
+        if one.files.key in keys and not one.is_held:
+            revive(one.files)
+            _take(session, state, shares, one.record)
+    _report_errors(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
 
 
 def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:

@@ -17,6 +17,8 @@ class Verdict(enum.Enum):
     """It stays the owner: others need what it set up, and this is no time to wait for them."""
     WAIT = "wait"
     """It looks again a little later."""
+    ADOPT = "adopt"
+    """It would be the last, but what depends on the share is not cleaned up, and held by nobody: that comes first."""
     LAST = "last"
     """It cleans up."""
 

@@ -51,6 +51,8 @@ class Engine:
         self.observed = Observed()
         self._clock = clock
         self.is_adopting = False
+        # Cleans up the shares with these keys, which nobody holds, if it can be done here.
+        self.adopt: Callable[[list[str]], None] | None = None
         self._files: dict[str, ShareFiles] = {}
         self._endings: dict[str, Ending] = {}
 
@@ -197,7 +199,9 @@ class Engine:
             files.leave()
             return Verdict.LEAVE
         since = self._clock.monotonic()
-        verdict = LettingGo(files, self.presence, yields_once, is_test_left).wait_for_verdict(self._clock, patience)
+        verdict = LettingGo(files, self.presence, yields_once, is_test_left, self.adopt).wait_for_verdict(
+            self._clock, patience
+        )
         self._endings[share.key] = Ending(self._clock, since)
         return verdict
 

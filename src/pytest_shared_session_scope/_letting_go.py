@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from pytest_shared_session_scope._share_files import ShareFiles
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class LettingGo:
     """A holder that wants to let go.
 
     `only_owner_cleans` says that it owns a fixture that yields once. `is_test_left` is given where it lets go in the
     middle of the run, or adopts another share at its end, and says whether a test is left that names the share: at its
-    end it need not rely on the names alone, as it comes back for what it leaves.
+    end it need not rely on the names alone, as it comes back for what it leaves. `adopt` is called once, with the keys
+    of shares that depend on this one and whose last holders died: to clean them up, if that can be done here.
     """
 
     files: ShareFiles
     presence: Presence
     only_owner_cleans: bool
     is_test_left: Callable[[], bool] | None
+    adopt: Callable[[list[str]], None] | None = None
 
     def wait_for_verdict(self, clock: Clock, patience: float) -> Verdict:
         """Return LEAVE, STAY or LAST; with LAST this worker has the share's lock: who asks waits until all is clean."""
@@ -35,7 +37,9 @@ class LettingGo:
         with clock.waiting():
             for pause in pauses():
                 verdict = self._judge_and_release(patient=clock.monotonic() < until)
-                if verdict is not Verdict.WAIT:
+                if verdict is Verdict.ADOPT:
+                    self._adopt()
+                elif verdict is not Verdict.WAIT:
                     return verdict
                 clock.sleep(pause)
         raise AssertionError("the pauses never end")
@@ -63,6 +67,8 @@ class LettingGo:
         )
         if verdict is Verdict.LAST and not self.files.is_open():
             verdict = Verdict.LEAVE  # cleaned up by another worker, after an interrupt kept this one from it
+        if verdict is Verdict.LAST and self.adopt is not None and self._unfinished_dependents():
+            return Verdict.ADOPT
         if verdict is Verdict.LAST and not self._withdraw(heedless=holders):
             return Verdict.WAIT
         if verdict is Verdict.LEAVE:
@@ -70,6 +76,14 @@ class LettingGo:
             if not holders:
                 self.presence.note_unheld()
         return verdict
+
+    def _unfinished_dependents(self) -> list[str]:
+        return [key for key in self.files.dependents() if self.files.of(key).is_open()]
+
+    def _adopt(self) -> None:
+        adopt, self.adopt = self.adopt, None
+        if adopt is not None:
+            adopt(self._unfinished_dependents())
 
     def _may_be_asked(self) -> bool:
         is_at_end = self.is_test_left is None or self.presence.is_draining

@@ -110,6 +110,10 @@ class ShareFiles:
         """Note that another share does not depend on this one any more."""
         self._note("undepend", key)
 
+    def dependents(self) -> list[str]:
+        """Return the keys of the shares that depend on this one and are not cleaned up."""
+        return list(self._look().dependents)
+
     def may_be_needed(self) -> bool:
         """Say whether the share may be needed by more than the tests that name it."""
         journal = self._look()

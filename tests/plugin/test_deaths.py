@@ -306,3 +306,51 @@ def test_a_cleanup_that_was_cut_off_is_done_again_before_that_of_what_it_depends
     result.assert_outcomes(passed=1, failed=1)  # it passed, and its worker died in its teardown
     assert suite.events == [["gw0", "cleanup", "schema"], ["gw1", "cleanup", "schema"], ["gw1", "cleanup", "server"]]
     assert "not cleaned up" not in result.stdout.str()
+
+
+ENDS = {
+    "Iterator": """yield 1
+            log("cleanup", "server")""",
+    "SharedGenerator": """value = yield None
+            if (yield value or 1) is CleanupToken.LAST:
+                log("cleanup", "server")""",
+}
+
+
+@pytest.mark.parametrize("kind", list(ENDS))
+def test_a_cleanup_is_cut_off_while_another_worker_waits_with_what_it_depends_on(suite: Suite, kind: str) -> None:
+    suite.write(
+        conftest=f"""
+        @shared_session_scope_fixture
+        def server() -> {kind}[int]:
+            {ENDS[kind]}
+
+        @shared_session_scope_fixture
+        def schema(server) -> SharedGenerator[int]:
+            value = yield None
+            if (yield value or 1) is CleanupToken.LAST:
+                log("cleanup", "schema")
+                if not Path("died").exists():
+                    Path("died").touch()
+                    os.kill(os.getpid(), 9)
+        """,
+        test_a="""
+        def test_a(schema):
+            Path("a").touch()
+        """,
+        # It takes both while the other worker, which owns both, waits at its end; and is the last to hold the schema.
+        test_b="""
+        @pytest.fixture(scope="session")
+        def later(tmp_path_factory, worker_id):
+            wait_for("a")
+            run = tmp_path_factory.getbasetemp().parent / "shared-session-scope"
+            [other] = {"gw0", "gw1"} - {worker_id}
+            wait_for(run / "workers" / f"{other}.draining")
+
+        def test_b(later, schema): pass
+        """,
+    )
+    result = suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=2)
+    assert [words[1] for _, *words in suite.events] == ["schema", "schema", "server"]
+    assert suite.events[0][0] != suite.events[1][0] == suite.events[2][0]
+    assert "not cleaned up" not in result.stdout.str()

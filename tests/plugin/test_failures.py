@@ -252,7 +252,7 @@ from pytest_shared_session_scope import _observed
 
 real_end = _observed.Asking.end
 def end(self, taken):
-    if taken is not None and not taken.is_owner and self.key.startswith("once"):
+    if taken is not None and not taken.is_owner and self._key.startswith("once"):
         raise TimeoutError("just now")
     return real_end(self, taken)
 _observed.Asking.end = end

@@ -83,31 +83,29 @@ def _object(data: object, what: str) -> dict[str, Any]:
 
 
 def _build(cls: type[Any], data: dict[str, Any]) -> Any:
-    known: dict[str, Any] = {}
-    for field in _FIELDS[cls]:
-        name = field.name
-        if name not in data:
-            if field.default is dataclasses.MISSING:
-                raise ValueError(f"{cls.__name__} without {name!r}")
-            continue
-        known[name] = data[name]
-        if not _fits(data[name], str(field.type)):
-            raise ValueError(f"{cls.__name__} with {name!r} = {data[name]!r}, which is no {field.type}")
+    types = _TYPES[cls]
+    known = {name: data[name] for name in types if name in data}
+    for name, value in known.items():
+        if type(value) not in types[name]:
+            raise ValueError(f"{cls.__name__} with {name!r} = {value!r}, which is no {cls.__annotations__[name]}")
+    if len(known) < len(types):
+        for field in dataclasses.fields(cls):
+            if field.name not in known and field.default is dataclasses.MISSING:
+                raise ValueError(f"{cls.__name__} without {field.name!r}")
     return cls(**known)
 
 
-_FIELDS: Final[dict[type[Any], tuple[dataclasses.Field[Any], ...]]] = {
-    cls: dataclasses.fields(cls) for cls in (ShareRecord, Failure)
-}
-_CHECKS: dict[str, tuple[type, ...]] = {
+_NONE: Final = type(None)
+_BY_ANNOTATION: Final[dict[str, tuple[type, ...]]] = {
     "str": (str,),
     "int": (int,),
     "float": (int, float),
-    "int | None": (int, type(None)),
-    "str | None": (str, type(None)),
-    "Failure | None": (Failure, type(None)),
+    "int | None": (int, _NONE),
+    "str | None": (str, _NONE),
+    "Failure | None": (Failure, _NONE),
 }
-
-
-def _fits(value: object, annotation: str) -> bool:
-    return isinstance(value, _CHECKS[annotation]) and not isinstance(value, bool)
+# Which types a field may have: looked up once, since each take reads a record.
+_TYPES: Final[dict[type[Any], dict[str, tuple[type, ...]]]] = {
+    cls: {field.name: _BY_ANNOTATION[str(field.type)] for field in dataclasses.fields(cls)}
+    for cls in (ShareRecord, Failure)
+}

@@ -37,13 +37,13 @@ class SettingUp:
         try:
             with share.travel.lock():
                 value = share.travel.write(self.setup())
-            record = self._hold(value, dataclasses.replace(record, seconds=self.clock.monotonic() - started))
+            record = self._hold(value, record, self.clock.monotonic() - started)
         except KeyboardInterrupt:
             files.discard("setting-up")
             raise
         except BaseException as error:
-            record = dataclasses.replace(record, seconds=self.clock.monotonic() - started)
-            record = dataclasses.replace(record, failure=share.describe_failure(error))
+            seconds = self.clock.monotonic() - started
+            record = dataclasses.replace(record, seconds=seconds, failure=share.describe_failure(error))
             files.publish("failed", record, instead_of="setting-up")
             share.travel.note(record)
             raise
@@ -76,13 +76,13 @@ class SettingUp:
             parameters=", ".join(f"{name}={share.travel.shown(value)}" for name, value in share.parameters),
         )
 
-    def _hold(self, value: object, record: ShareRecord) -> ShareRecord:
+    def _hold(self, value: object, record: ShareRecord, seconds: float) -> ShareRecord:
         """Become the first holder of what is set up, and return the record of it."""
         share = self.share
-        record = dataclasses.replace(record, size=share.travel.size())
-        if share.kind is Kind.RETURNS:
-            return record
-        self.files.hold()
-        for key in share.depends_on:
-            self.files.of(key).add_dependent(share.key)
-        return dataclasses.replace(record, shown=share.travel.shown(value))
+        shown = None
+        if share.kind is not Kind.RETURNS:
+            self.files.hold()
+            for key in share.depends_on:
+                self.files.of(key).add_dependent(share.key)
+            shown = share.travel.shown(value)
+        return dataclasses.replace(record, seconds=seconds, size=share.travel.size(), shown=shown)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from pytest_shared_session_scope import _records, _run, _small_files
@@ -15,6 +16,8 @@ from pytest_shared_session_scope.errors import StoreError
 if TYPE_CHECKING:
     from pytest_shared_session_scope._records import ShareRecord
     from pytest_shared_session_scope._run import TriedLock
+
+_quoted: Final = functools.cache(functools.partial(quote, safe=""))
 
 
 class ShareFiles:
@@ -31,9 +34,9 @@ class ShareFiles:
         self.key = key
         self.worker = me
         self.fixture = fixture
-        self._me = quote(me, safe="")
+        self._me = _quoted(me)
         # Text, since a take names it a dozen times, and a `Path` each would cost more than the system calls.
-        self._path = os.path.join(directory, "shares", key)
+        self._path = f"{directory}{os.sep}shares{os.sep}{key}"
         # Windows lets nobody read what is locked.
         self._lock_path = self._path if sys.platform != "win32" else os.path.join(directory, "locks", key)
         self._lock: TriedLock | None = None
@@ -96,7 +99,7 @@ class ShareFiles:
 
     def drop_holder(self, worker: str) -> None:
         """Remove what a dead worker left of its holding."""
-        self._note("free", quote(worker, safe=""))
+        self._note("free", _quoted(worker))
 
     def note_dynamic(self) -> None:
         """Note that a test asks for the share without naming it: who else may do so is not known."""

@@ -21,13 +21,13 @@ def remove(path: str) -> None:
 
 
 # On Windows a descriptor translates line ends, unless it is told not to.
-_BINARY: Final[int] = getattr(os, "O_BINARY", 0)
+BINARY: Final[int] = getattr(os, "O_BINARY", 0)
 _BLOCK: Final = 1 << 16
 
 
 def write(path: str, *parts: bytes) -> None:
     """Write a file, readable by its user alone, in two system calls and one for each part; `open` makes seven."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o600)
     try:
         for part in parts:
             left = memoryview(part)
@@ -39,7 +39,7 @@ def write(path: str, *parts: bytes) -> None:
 
 def append(path: str, content: bytes) -> None:
     """Append to a file, readable by its user alone, whole or not at all for whoever reads whole lines of it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _BINARY, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o600)
     try:
         if os.write(descriptor, content) < len(content):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
@@ -49,7 +49,7 @@ def append(path: str, content: bytes) -> None:
 
 def read_small(path: str, begin: int = 0) -> bytes:
     """Return what a small file holds from a byte on, in four system calls; what `open` returns makes eight."""
-    descriptor = os.open(path, os.O_RDONLY | _BINARY)
+    descriptor = os.open(path, os.O_RDONLY | BINARY)
     try:
         if begin:
             os.lseek(descriptor, begin, os.SEEK_SET)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import pickle
 import zlib
 from contextlib import AbstractContextManager
@@ -48,11 +49,11 @@ class LocalFileStoreMixin:
 
     def size(self, identifier: str, fixture_values: dict[str, Any]) -> int:
         """Return how many bytes the value's file has, for the report."""
-        return self._get_path(identifier, fixture_values["tmp_path_factory"]).stat().st_size
+        return os.stat(self._get_path(identifier, fixture_values["tmp_path_factory"])).st_size
 
     def delete(self, identifier: str, fixture_values: dict[str, Any]) -> None:
         """Remove the value's file."""
-        self._get_path(identifier, fixture_values["tmp_path_factory"]).unlink(missing_ok=True)
+        _small_files.remove(str(self._get_path(identifier, fixture_values["tmp_path_factory"])))
 
 
 class FileStore(LocalFileStoreMixin):
@@ -171,16 +172,21 @@ def _checksum(payload: bytes) -> int:
 
 def _read_parts(path: Path) -> tuple[bytes, bytes]:
     """Return the header, with its line's end, and what follows it; a large payload is never in memory twice."""
-    with open(path, "rb", buffering=0) as file:
-        content = file.read(_BLOCK)
+    descriptor = os.open(path, os.O_RDONLY | _small_files.BINARY)
+    try:
+        content = os.read(descriptor, _BLOCK)
         length = content.find(b"\n") + 1
         if len(content) < _BLOCK:
             return content[:length], content[length:]
-        file.seek(length)
-        return content[:length], file.readall()
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            file.seek(length)
+            return content[:length], file.readall()
+    finally:
+        os.close(descriptor)
 
 
 def _write_private(path: Path, *parts: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    _small_files.write(str(temporary), *parts)
-    temporary.replace(path)
+    whole = str(path)
+    temporary = f"{whole}.new"
+    _small_files.write(temporary, *parts)
+    os.replace(temporary, whole)

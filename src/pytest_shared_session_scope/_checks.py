@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from pytest_shared_session_scope import _identity
-from pytest_shared_session_scope._fixture import Definition
+from pytest_shared_session_scope._definition import Definition
 from pytest_shared_session_scope.errors import AnnotationError, DefinitionError
 from pytest_shared_session_scope.types import SetupToken
 

@@ -16,7 +16,7 @@ import pytest
 from typing_extensions import Unpack
 
 from pytest_shared_session_scope import _checks
-from pytest_shared_session_scope._fixture import Definition, Options
+from pytest_shared_session_scope._definition import Definition, Options
 from pytest_shared_session_scope._signatures import (
     DataT,
     FixtureOptions,
@@ -241,7 +241,10 @@ def _make_fixture(
     @functools.wraps(function)
     def shared_fixture(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        return definition.call(args, kwargs)
+        # Here: whoever only collects, such as the controller, needs no engine.
+        from pytest_shared_session_scope._fixture import value_of
+
+        return value_of(definition, args, kwargs)
 
     shared_fixture.__signature__ = _with_names(signature, options.named_fixtures)  # type: ignore[attr-defined]
     vars(shared_fixture)[DEFINITION] = definition

@@ -7,34 +7,20 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope import _code, _failures, _identity
-from pytest_shared_session_scope._annotation import (
-    UNANNOTATED,
-    Kind,
-    Sharing,
-    admits_none,
-    name_of,
-    sharing_of,
-    value_of_two_yields,
-)
-from pytest_shared_session_scope._generators import (
-    FIRST_IS_NOT_SENT,
-    NONE_IS_TAKEN,
-    ONCE_INSTEAD,
-    OneYield,
-    TwoYields,
-)
+from pytest_shared_session_scope import _failures, _frames, _identity
+from pytest_shared_session_scope._annotation import Kind
+from pytest_shared_session_scope._generators import OneYield, TwoYields
 from pytest_shared_session_scope._share import Share, Taken
 from pytest_shared_session_scope._shares import Held, shares_of
 from pytest_shared_session_scope._travel import Travel
 from pytest_shared_session_scope.errors import DefinitionError, ProtocolError
-from pytest_shared_session_scope.store import holds_of
-from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store
+from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_shared_session_scope._codec import Codec
+    from pytest_shared_session_scope._definition import Definition, Options
+    from pytest_shared_session_scope._identity import Identity
     from pytest_shared_session_scope._shares import Shares
 
 _PLUGIN_IS_MISSING: Final = (
@@ -44,154 +30,72 @@ _PLUGIN_IS_MISSING: Final = (
 TIMEOUT_INI: Final = "shared_session_scope_timeout"
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What the decorator was called with."""
-
-    store: Store[Any]
-    serialize: Callable[[Any], Any] | None = None
-    deserialize: Callable[[Any], Any] | None = None
-    parse: Callable[[Any], Any] | None = None
-    first: SetupToken | None = None
-    timeout: float | None = None
-    metadata_storage: Store[Any] | None = None
-
-    @property
-    def fixtures(self) -> list[str]:
-        """The names of the fixtures that the stores need, each once."""
-        return list(dict.fromkeys([*self.store.fixtures, *getattr(self.metadata_storage, "fixtures", ())]))
-
-    @property
-    def named_fixtures(self) -> list[str]:
-        """Those of them that the shared fixture takes as parameters.
-
-        In every test pytest looks again at each that a fixture takes, so what nobody parametrizes is asked for when the
-        share is taken; `request`, the dearest (20 us in pytest 9), is handed over by the plugin.
-        """
-        return [name for name in self.fixtures if name != "tmp_path_factory"]
+def value_of(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the value that tests get. Called by pytest in place of the decorated function."""
+    __tracebackhide__ = True
+    request = definition.take_request()
+    if request is None:
+        raise DefinitionError(definition.described, _PLUGIN_IS_MISSING)
+    try:
+        return _value_of(definition, request, args, kwargs)
+    except BaseException:
+        _frames.trim_from_now_on(request.config)
+        raise
 
 
-class Definition:
-    """A decorated function with its options; the annotation is resolved and the codec built once, when first needed."""
+def _value_of(
+    definition: Definition, request: pytest.FixtureRequest, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    __tracebackhide__ = True
+    shares = shares_of(request.config)
+    identity = _identity.identify(request, definition.function, bound=bool(args), run=shares.state.run)
+    shares.note_current(request, identity.key)
+    if identity.key not in shares.held:
+        share = _share(definition, shares, request, identity, kwargs)
+        own = {name: value for name, value in kwargs.items() if name in definition.names}
+        call = functools.partial(definition.function, *args, **own)
+        called = _Call(share, identity, call, definition.options)
+        _WAYS[share.kind](shares, request, called)
+        called.parse(shares)
+    return shares.held[identity.key].value
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        options: Options,
-        names: frozenset[str],
-        enclosing: Callable[[], dict[str, Any]],
-        described: str,
-    ) -> None:
-        self.function = function
-        self.options = options
-        self._described = described
-        self._names = names
-        self._enclosing = enclosing
-        self._sharing: Sharing | None = None
-        self._codec: Codec | None = None
-        self._value_type = ""
-        self._request: pytest.FixtureRequest | None = None
 
-    def note_request(self, request: pytest.FixtureRequest) -> None:
-        """Keep the request for the call that follows."""
-        self._request = request
-
-    def sharing(self, fixture: str) -> Sharing:
-        """Return how the fixture shares. Raises `DefinitionError` for an annotation that does not fit."""
-        if self._sharing is None:
-            sharing = sharing_of(self.function, fixture, self._enclosing())
-            if self.options.first is not None and sharing.kind is Kind.YIELDS_ONCE:
-                # Only the first of two yields is sent a token; the later releases had no generators but those.
-                sharing = Sharing(Kind.YIELDS_TWICE, value_of_two_yields(sharing.value_type))
-            self._check(sharing, fixture)
-            self._sharing = sharing
-            self._value_type = "" if sharing.value_type is UNANNOTATED else name_of(sharing.value_type)
-            self._enclosing = dict  # the names of a function's frame are not kept alive longer than needed
-        return self._sharing
-
-    def _check(self, sharing: Sharing, fixture: str) -> None:
-        if sharing.kind is not Kind.YIELDS_TWICE or self.options.first is not None:
-            return
-        if _code.names_setup_token(self.function):
-            raise DefinitionError(fixture, FIRST_IS_NOT_SENT)
-        if admits_none(sharing.value_type):
-            raise DefinitionError(fixture, f"its value may be None, {NONE_IS_TAKEN}, or {ONCE_INSTEAD}")
-
-    def codec(self, fixture: str) -> Codec:
-        """Return the fixture's serializer; imports pydantic."""
-        if self._codec is None:
-            self._codec = self._build_codec(fixture)
-        return self._codec
-
-    def _build_codec(self, fixture: str) -> Codec:
-        from pytest_shared_session_scope import _codec
-
-        options = self.options
-        holds = holds_of(options.store)
-        if options.serialize is not None and options.deserialize is not None:
-            return _codec.custom_codec(options.serialize, options.deserialize, fixture, holds)
-        if holds == "objects":
-            return _codec.object_codec()
-        value_type = self.sharing(fixture).value_type
-        if value_type is UNANNOTATED:
-            return _codec.untyped_codec(fixture)
-        return _codec.typed_codec(value_type, fixture)
-
-    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the value that tests get. Called by pytest in place of the function."""
-        __tracebackhide__ = True
-        request, self._request = self._request, None
-        if request is None:
-            raise DefinitionError(self._described, _PLUGIN_IS_MISSING)
-        fixturedef = _identity.fixturedef_of(request)
-        fixture = _identity.describe(self.function, fixturedef.argname, request.config.rootpath)
-        shares = shares_of(request.config)
-        identity = _identity.identify(request, self.function, bound=bool(args), run=shares.state.run)
-        shares.note_current(request, identity.key)
-        if identity.key not in shares.held:
-            share = self._share(shares, request, identity, fixture, kwargs)
-            own = {name: value for name, value in kwargs.items() if name in self._names}
-            call = functools.partial(self.function, *args, **own)
-            called = _Call(share, identity, call, self.options)
-            _WAYS[share.kind](shares, request, called)
-            called.parse(shares)
-        return shares.held[identity.key].value
-
-    def _share(
-        self,
-        shares: Shares,
-        request: pytest.FixtureRequest,
-        identity: _identity.Identity,
-        fixture: str,
-        kwargs: dict[str, Any],
-    ) -> Share:
-        options = self.options
-        return Share(
-            key=identity.key,
+def _share(
+    definition: Definition,
+    shares: Shares,
+    request: pytest.FixtureRequest,
+    identity: Identity,
+    kwargs: dict[str, Any],
+) -> Share:
+    item = _identity.item_of(request)
+    fixture = _identity.describe(definition.function, identity.fixture_name, request.config.rootpath)
+    options = definition.options
+    return Share(
+        key=identity.key,
+        fixture=identity.fixture,
+        fixture_name=identity.fixture_name,
+        kind=definition.sharing(fixture).kind,
+        item=item.nodeid,
+        travel=Travel(
             fixture=identity.fixture,
-            fixture_name=identity.fixture_name,
-            kind=self.sharing(fixture).kind,
-            item=_identity.item_of(request).nodeid,
-            travel=Travel(
-                fixture=identity.fixture,
-                identifier=identity.key,
-                codec=self.codec(fixture),
-                store=options.store,
-                fixture_values={
-                    name: kwargs[name] if name in kwargs else request.getfixturevalue(name) for name in options.fixtures
-                },
-                metadata_storage=options.metadata_storage,
-            ),
-            describe_failure=_failures.describe_failure,
-            replay=_failures.replay,
-            timeout=_timeout(request.config, options),
-            is_dynamic=identity.inherits and not _identity.is_named(request),
-            depends_on=shares.dependencies_of(request),
-            # Set by pytest-rerunfailures, which has no public way to ask.
-            is_rerun=getattr(_identity.item_of(request), "execution_count", 1) > 1,
-            value_type=self._value_type,
-            parameters=tuple((parameter.fixture_name, parameter.value) for parameter in identity.parameters),
-        )
+            identifier=identity.key,
+            codec=definition.codec(fixture),
+            store=options.store,
+            fixture_values={
+                name: kwargs[name] if name in kwargs else request.getfixturevalue(name) for name in options.fixtures
+            },
+            metadata_storage=options.metadata_storage,
+        ),
+        describe_failure=_failures.describe_failure,
+        replay=_failures.replay,
+        timeout=_timeout(request.config, options),
+        is_dynamic=identity.inherits and not _identity.is_named(request),
+        depends_on=shares.dependencies_of(request),
+        # Set by pytest-rerunfailures, which has no public way to ask.
+        is_rerun=getattr(item, "execution_count", 1) > 1,
+        value_type=definition.value_type,
+        parameters=tuple((parameter.fixture_name, parameter.value) for parameter in identity.parameters),
+    )
 
 
 def _timeout(config: pytest.Config, options: Options) -> float | None:
@@ -206,7 +110,7 @@ class _Call:
     """One call of a shared fixture whose share this worker does not hold yet."""
 
     share: Share
-    identity: _identity.Identity
+    identity: Identity
     function: Callable[[], Any]
     options: Options
 

@@ -10,18 +10,38 @@ import re
 import sys
 import types
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import pytest
 
 from pytest_shared_session_scope.errors import SharedFixtureError
 
-if TYPE_CHECKING:
-    import pytest
-
+_PLUGIN: Final = "shared_session_scope_frames"
 _OURS: Final = __name__.partition(".")[0]
 _PYTEST: Final = frozenset({"pytest", "_pytest", "pluggy", "xdist"})
 # What runs between a user's code and ours. Its frames say nothing to who wrote neither.
 _BELOW: Final = frozenset({"pydantic", "pydantic_core", "contextlib", "functools"})
 _PLACE: Final = re.compile(r"'(.*?)' \((.+?):(\d+)\)")
+
+
+class Trimming:
+    """The part of the plugin that trims what tests report."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Show a user's own lines alone."""
+        if call.excinfo is not None:
+            trim(call.excinfo, item.config.rootpath)
+
+
+def trim_from_now_on(config: pytest.Config) -> None:
+    """Trim what is reported from now on, unless pytest is to show all.
+
+    Called where something raised is about to leave the package: a hook that is there from the start is called three
+    times in every test, which is a third of what the plugin costs one.
+    """
+    if not config.getoption("fulltrace", default=False) and not config.pluginmanager.has_plugin(_PLUGIN):
+        config.pluginmanager.register(Trimming(), _PLUGIN)
 
 
 def trim(excinfo: pytest.ExceptionInfo[BaseException], rootdir: Path) -> None:

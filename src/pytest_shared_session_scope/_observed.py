@@ -10,7 +10,8 @@ import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote
+
+from pytest_shared_session_scope import _small_files
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._clock import Clock
@@ -90,7 +91,7 @@ class Observed:
     def write(self, directory: Path, worker: str) -> None:
         """Write it into the run's directory, at the worker's end."""
         text = json.dumps([dataclasses.asdict(take) for take in self.takes])
-        path = _directory(directory) / f"{quote(worker, safe='')}.json"
+        path = _directory(directory) / f"{_small_files.quoted(worker)}.json"
         temporary = path.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w", encoding="utf-8", errors="surrogatepass") as file:
@@ -103,7 +104,7 @@ def read(directory: Path) -> dict[str, list[Take]]:
     found: dict[str, list[Take]] = {}
     for path in sorted(_directory(directory).glob("*.json")):
         takes: list[dict[str, Any]] = json.loads(path.read_text("utf-8", "surrogatepass"))
-        found[unquote(path.stem)] = [Take(**take) for take in takes]
+        found[_small_files.unquoted(path.stem)] = [Take(**take) for take in takes]
     return found
 
 

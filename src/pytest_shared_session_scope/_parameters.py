@@ -21,7 +21,7 @@ from pytest_shared_session_scope._state import DEFINITION
 from pytest_shared_session_scope.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from pytest_shared_session_scope._fixture import Definition
+    from pytest_shared_session_scope._definition import Definition
 
 CHECK_INI: Final = "shared_session_scope_check_annotations"
 

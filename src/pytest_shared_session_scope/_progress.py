@@ -6,6 +6,7 @@ and outlives the worker. The others read the file when they have to know.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from pytest_shared_session_scope import _small_files
 
 _OVER: Final = 1
 
@@ -44,10 +47,10 @@ class Progress:
         return any(mark != _OVER and is_needed_by(item) for mark, item in zip(over, self._items, strict=True))
 
     def _marks_of(self, worker: str) -> bytes:
-        try:
-            return self._path.with_name(worker).read_bytes() if self._path else bytes(len(self._items))
-        except FileNotFoundError:
-            return bytes(len(self._items))  # it is still being started
+        if self._path is not None:
+            with contextlib.suppress(FileNotFoundError):  # it is still being started
+                return self._path.with_name(_small_files.quoted(worker)).read_bytes()
+        return bytes(len(self._items))
 
 
 def _mapped(path: Path, size: int) -> mmap.mmap:

@@ -19,7 +19,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import quote, unquote
 
 from pytest_shared_session_scope import _small_files
 
@@ -65,7 +64,7 @@ def create_directory(parent: Path) -> Path:
 
 def progress_path(directory: Path, worker: str) -> Path:
     """Return the path of the file in which a worker marks the tests that are over."""
-    return directory / "progress" / quote(worker, safe="")
+    return directory / "progress" / _small_files.quoted(worker)
 
 
 def remove_directory(directory: Path) -> None:
@@ -276,7 +275,7 @@ class Workers:
         of_run: set[str] = set()
         for entry in os.listdir(self.directory):
             quoted, _, state = entry.rpartition(".")
-            worker = unquote(quoted)
+            worker = _small_files.unquoted(quoted)
             if worker == CONTROLLER:
                 of_run.add(state)
             elif state in _STATES and _STATES.index(state) >= _STATES.index(states.get(worker, EXPECTED)):
@@ -284,7 +283,7 @@ class Workers:
         return Roster(states, CLOSED in of_run, UNHELD in of_run)
 
     def _marker(self, worker: str, state: str) -> str:
-        return f"{self._prefix}{quote(worker, safe='')}.{state}"
+        return f"{self._prefix}{_small_files.quoted(worker)}.{state}"
 
 
 def share_keys(directory: Path) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote
+from typing import TYPE_CHECKING
 
 from pytest_shared_session_scope import _records, _run, _small_files
 from pytest_shared_session_scope._journal import Journal, line
@@ -16,8 +14,6 @@ from pytest_shared_session_scope.errors import StoreError
 if TYPE_CHECKING:
     from pytest_shared_session_scope._records import ShareRecord
     from pytest_shared_session_scope._run import TriedLock
-
-_quoted: Final = functools.cache(functools.partial(quote, safe=""))
 
 
 class ShareFiles:
@@ -34,7 +30,7 @@ class ShareFiles:
         self.key = key
         self.worker = me
         self.fixture = fixture
-        self._me = _quoted(me)
+        self._me = _small_files.quoted(me)
         # Text, since a take names it a dozen times, and a `Path` each would cost more than the system calls.
         self._path = f"{directory}{os.sep}shares{os.sep}{key}"
         # Windows lets nobody read what is locked.
@@ -83,7 +79,7 @@ class ShareFiles:
 
     def other_holders(self) -> list[str]:
         """Return the workers that hold the share, without me, dead or alive."""
-        return [unquote(name) for name in self._look().holders if name != self._me]
+        return [_small_files.unquoted(name) for name in self._look().holders if name != self._me]
 
     def leave(self) -> None:
         """Stop being a holder, but be seen as `leaving` while the fixture's own code ends."""
@@ -95,11 +91,11 @@ class ShareFiles:
 
     def leaving(self) -> list[str]:
         """Return the workers that are leaving, dead or alive."""
-        return [unquote(name) for name in self._look().leaving]
+        return [_small_files.unquoted(name) for name in self._look().leaving]
 
     def drop_holder(self, worker: str) -> None:
         """Remove what a dead worker left of its holding."""
-        self._note("free", _quoted(worker))
+        self._note("free", _small_files.quoted(worker))
 
     def note_dynamic(self) -> None:
         """Note that a test asks for the share without naming it: who else may do so is not known."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope import _identity, _run
+from pytest_shared_session_scope import _frames, _identity, _run
 from pytest_shared_session_scope._annotation import Kind
 from pytest_shared_session_scope._decisions import Verdict
 from pytest_shared_session_scope._engine import Engine
@@ -49,12 +49,13 @@ class Held:
 class Shares:
     """What this worker holds, by key."""
 
-    def __init__(self, engine: Engine, state: RunState) -> None:
+    def __init__(self, engine: Engine, config: pytest.Config) -> None:
         self.engine = engine
+        self.config = config
         self.held: dict[str, Held] = {}
         # How long (seconds) a share may wait at the worker's end until no other worker can ask for it any more.
         self.patience = FOR_EVER
-        self.state = state
+        self.state = config.stash[STATE]
         self._current: dict[pytest.FixtureDef[Any], str] = {}
 
     def note_current(self, request: pytest.FixtureRequest, key: str) -> None:
@@ -91,11 +92,15 @@ class Shares:
         held = self.held.get(key)
         if held is None:
             return
-        with contextlib.ExitStack() as stack:
-            stack.callback(self._end_one, held)
-            for dependent in held.dependents:
-                stack.callback(self.end, dependent)
-            # The stack calls in reverse, and goes on when one of them raises.
+        try:
+            with contextlib.ExitStack() as stack:
+                stack.callback(self._end_one, held)
+                for dependent in held.dependents:
+                    stack.callback(self.end, dependent)
+                # The stack calls in reverse, and goes on when one of them raises.
+        except BaseException:
+            _frames.trim_from_now_on(self.config)
+            raise
 
     def end_all(self) -> None:
         """Let go of what pytest has not ended: an interrupt in one fixture's end makes it forget the others."""
@@ -144,7 +149,7 @@ def shares_of(config: pytest.Config) -> Shares:
     if state.shares is None:
         workers = state.workers or _run.Workers(directory_of(config, state), state.worker)
         engine = Engine(workers, WaitingClock(state.timer), state.is_controller_dead)
-        state.shares = Shares(engine, state)
+        state.shares = Shares(engine, config)
     return state.shares
 
 
@@ -172,6 +177,7 @@ class NamedLock:
     def __init__(self, config: pytest.Config, name: str, timeout: float | None) -> None:
         directory = directory_of(config, config.stash[STATE])
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        self._config = config
         self._name = name
         self._timeout = timeout
         self._lock = _run.new_lock(directory / "locks" / digest)
@@ -179,6 +185,7 @@ class NamedLock:
     def __enter__(self) -> None:
         __tracebackhide__ = True
         if not _run.wait_lock(self._lock, self._timeout):
+            _frames.trim_from_now_on(self._config)
             raise LockTimeoutError(
                 repr(self._name),
                 f"another worker held it for the {self._timeout:g} s that this worker waited; raise timeout= or look "

@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote
 
 from typing_extensions import Self
+
+from pytest_shared_session_scope import _small_files
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._clock import Clock
@@ -45,7 +46,7 @@ class Waiting:
 
     @property
     def _path(self) -> Path:
-        return _directory(self._directory) / f"{quote(self._worker, safe='')}.json"
+        return _directory(self._directory) / f"{_small_files.quoted(self._worker)}.json"
 
     def look(self) -> None:
         """Leave the mark when it is time. Called again and again while the worker waits."""
@@ -70,7 +71,7 @@ def marks(directory: Path) -> list[Mark]:
         if name.endswith(".json"):
             with contextlib.suppress(FileNotFoundError):  # it waits no more
                 key, since = json.loads((_directory(directory) / name).read_text("utf-8"))
-                found.append(Mark(unquote(name.removesuffix(".json")), key, since))
+                found.append(Mark(_small_files.unquoted(name.removesuffix(".json")), key, since))
     return found
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_shared_session_scope._controller import Controller  # noqa: F401 - in a string
-    from pytest_shared_session_scope._fixture import Definition
+    from pytest_shared_session_scope._definition import Definition
     from pytest_shared_session_scope._report import Death
     from pytest_shared_session_scope.types import SharedLock
 
@@ -174,16 +174,6 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         state.progress.mark_over(item)
     if nextitem is None:
         _drain(item.session, state)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Show a user's own lines alone, unless pytest is to show all."""
-    is_ours = "pytest_shared_session_scope._decorator" in sys.modules
-    if is_ours and call.excinfo is not None and not item.config.getoption("fulltrace", default=False):
-        from pytest_shared_session_scope._frames import trim
-
-        trim(call.excinfo, item.config.rootpath)
 
 
 @pytest.hookimpl(tryfirst=True)

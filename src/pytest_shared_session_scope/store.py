@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import pickle
 import zlib
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -110,10 +109,14 @@ class PickleStore(FileStore):
 
     def read(self, identifier: str, fixture_values: dict[str, Any]) -> Any:
         """Return a copy of the object that was written; see `FileStore.read`."""
+        import pickle  # not for runs that pickle nothing
+
         return pickle.loads(super().read(identifier, fixture_values))  # noqa: S301 - see the class
 
     def write(self, identifier: str, data: Any, fixture_values: dict[str, Any]) -> None:
         """Write an object, whole or not at all."""
+        import pickle
+
         super().write(identifier, pickle.dumps(data, pickle.HIGHEST_PROTOCOL), fixture_values)
 
 

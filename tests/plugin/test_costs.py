@@ -9,7 +9,7 @@ _COUNTING = """
 import collections
 
 from pydantic import TypeAdapter
-from pytest_shared_session_scope import _fixture, _identity, _small_files
+from pytest_shared_session_scope import _definition, _identity, _small_files
 
 COUNTS = collections.Counter()
 
@@ -21,7 +21,7 @@ def count(what, owner, name):
     setattr(owner, name, counted)
 
 count("adapters", TypeAdapter, "__init__")
-count("annotations", _fixture, "sharing_of")
+count("annotations", _definition, "sharing_of")
 count("keys", _identity, "identify")
 count("writes", _small_files, "append")
 count("reads", _small_files, "read_small")

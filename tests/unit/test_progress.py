@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_shared_session_scope._progress import Progress
+from pytest_shared_session_scope._run import progress_path
 
 A, B, C = "a", "b", "c"
 ITEMS: Any = [A, B, C]  # an item is only compared
@@ -81,6 +82,16 @@ def test_worker_that_is_being_started_has_no_test_over(tmp_path: Path) -> None:
         progress.mark_over(item)
     assert progress.is_test_left(is_any, ["gw7"])
     assert not progress.is_test_left(is_any, [])
+
+
+@pytest.mark.parametrize("worker", ["a/b", "..", "w\u00f6rker 1"])
+def test_worker_with_an_odd_id_is_found(tmp_path: Path, worker: str) -> None:
+    """Ids come from `--tx id=...`."""
+    (tmp_path / "progress").mkdir()
+    odd = Progress(ITEMS, progress_path(tmp_path, worker))
+    for item in ITEMS:
+        odd.mark_over(item)
+    assert not Progress(ITEMS, progress_path(tmp_path, "gw0")).is_test_left(is_any, [worker])
 
 
 def test_marks_outlive_the_worker(tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ def _directory_and_deaths(config: pytest.Config) -> tuple[Path | None, Mapping[s
     return config.stash[STATE].directory, {}
 
 
+@pytest.hookimpl(trylast=True)  # what others parametrize is no fixture any more
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Check what a test, and each fixture that it uses, takes a shared fixture as."""
     if "pytest_shared_session_scope._decorator" in sys.modules:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
+
 import pytest
 from conftest import Suite
 
@@ -44,12 +47,6 @@ TAKERS = {
     "an override": (
         "@pytest.fixture\ndef port(port: str): return port\n\ndef test_port(port: bytes): ...",
         "'port' (test_it.py:*)",
-    ),
-    "a wrapped test": (
-        "import functools\n"
-        "def wrap(f):\n    @functools.wraps(f)\n    def g(*a, **k): return f(*a, **k)\n    return g\n\n"
-        "@wrap\ndef test_port(port: str): ...",
-        "'test_port' (test_it.py:*)",
     ),
     "under future annotations": (
         "from __future__ import annotations\ndef test_port(port: str): ...",
@@ -185,6 +182,365 @@ def test_what_may_fit_is_left_alone(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=12)
 
 
+# Each a module in which nothing is wrong beside a shared fixture `port` of type int.
+LEFT_ALONE = {
+    "a parameter with a default": """
+        @pytest.fixture
+        def url(port: int):
+            return port
+
+        def test_it(url, port: str = "80"):
+            assert port == "80"
+    """,
+    "a parameter for the rest": """
+        @pytest.mark.usefixtures("port")
+        def test_it(*port: str):
+            assert port == ()
+    """,
+    "a parameter for the named rest": """
+        @pytest.mark.usefixtures("port")
+        def test_it(**port: str):
+            assert port == {}
+    """,
+    "a test behind what converts": """
+        import functools
+
+        def with_text(f):
+            @functools.wraps(f)
+            def g(port):
+                return f(str(port))
+            return g
+
+        @with_text
+        def test_it(port: str):
+            assert port == "80"
+    """,
+    "a fixture behind what converts": """
+        import functools
+
+        def with_text(f):
+            return functools.wraps(f)(lambda port: f(str(port)))
+
+        @pytest.fixture
+        @with_text
+        def text(port: str):
+            return port
+
+        def test_it(text):
+            assert text == "80"
+    """,
+    "a test that pydantic converts for": """
+        import pydantic
+
+        @pydantic.validate_call
+        def test_it(port: Annotated[str, pydantic.BeforeValidator(str)]):
+            assert port == "80"
+    """,
+    "a shared fixture behind what converts": """
+        import functools
+
+        def with_text(f):
+            @functools.wraps(f)
+            def g(port):
+                return f(str(port))
+            return g
+
+        @shared_session_scope_fixture
+        @with_text
+        def text(port: str) -> str:
+            return port
+
+        def test_it(text: str):
+            assert text == "80"
+    """,
+    "a name of the class": """
+        from __future__ import annotations
+
+        Port = str
+
+        class TestIt:
+            Port = int
+
+            @pytest.fixture
+            def own(self, port: Port):
+                return port
+
+            def test_it(self, own, port: Port): ...
+    """,
+    "a name of an enclosing function": """
+        from __future__ import annotations
+
+        Port = str
+
+        def make():
+            Port = int
+            def test_it(port: Port): ...
+            return test_it
+
+        test_it = make()
+    """,
+    "a name inside a type": """
+        Port = str
+
+        def make():
+            Port = int
+            def test_it(port: Union["Port", None]): ...
+            return test_it
+
+        test_it = make()
+    """,
+    "a mark of the module": """
+        pytestmark = pytest.mark.parametrize("port", ["80"])
+
+        def test_it(port: str):
+            assert port == "80"
+    """,
+    "a mark of the class": """
+        @pytest.mark.parametrize(("port", "host"), [("80", "h")])
+        class TestIt:
+            def test_it(self, port: str, host: str):
+                assert port == "80"
+    """,
+    "a mark, for a fixture": """
+        @pytest.fixture
+        def url(port: str):
+            return port
+
+        @pytest.mark.parametrize("port", ["80"], indirect=False)
+        def test_it(url: str):
+            assert url == "80"
+    """,
+    "a hook of the module": """
+        def pytest_generate_tests(metafunc):
+            metafunc.parametrize("port", ["80"])
+
+        def test_it(port: str):
+            assert port == "80"
+    """,
+    "an override by another shared fixture": """
+        @shared_session_scope_fixture
+        def port(port: int) -> str:
+            return str(port)
+
+        def test_it(port: str):
+            assert port == "80"
+    """,
+    "an override that takes it through another fixture": """
+        @pytest.fixture(scope="session")
+        def checked(port: int) -> int:
+            assert port == 80
+            return port
+
+        @shared_session_scope_fixture
+        def port(checked: int) -> str:
+            return str(checked)
+
+        def test_it(port: str):
+            assert port == "80"
+    """,
+    "an override under another name": """
+        @pytest.fixture(name="port")
+        def as_text() -> str:
+            return "80"
+
+        def test_it(port: str):
+            assert port == "80"
+    """,
+}
+
+
+@pytest.mark.parametrize("module", LEFT_ALONE.values(), ids=list(LEFT_ALONE))
+def test_what_is_not_wrong_is_left_alone(suite: Suite, module: str) -> None:
+    suite.write(
+        conftest=PORT,
+        test_it=textwrap.dedent(module).lstrip("\n"),
+    )
+    suite.run().assert_outcomes(passed=1)
+
+
+def test_a_class_that_is_imported_twice_is_one(suite: Suite) -> None:
+    suite.write(
+        sub__conftest="""
+            class Server: ...
+
+            @shared_session_scope_fixture(PickleStore())
+            def server() -> Server:
+                return Server()
+        """,
+        sub__test_it="""
+            from sub.conftest import Server
+
+            def test_it(server: Server):
+                assert type(server) is not Server
+        """,
+    )
+    suite.pytester.syspathinsert()
+    suite.run().assert_outcomes(passed=1)
+
+
+def test_what_another_plugin_parametrizes_is_left_alone(suite: Suite) -> None:
+    """It may be loaded before this one; pytest calls its hooks later then."""
+    (suite.path / "with_ports.py").write_text(
+        "def pytest_generate_tests(metafunc):\n"
+        "    if 'port' in metafunc.fixturenames: metafunc.parametrize('port', ['80'])\n",
+        "utf-8",
+    )
+    suite.write(
+        conftest=PORT,
+        test_it="""
+            @pytest.fixture
+            def url(port: str):
+                return port
+
+            def test_it(url, port: str):
+                assert port == "80"
+        """,
+    )
+    suite.pytester.syspathinsert()
+    plugins = ["-p", "with_ports", "-p", "shared_session_scope", "-p", "no:cacheprovider"]
+    suite.pytester.runpytest_subprocess(*plugins).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("indirect", [True, ["port"]])
+def test_an_indirect_parameter_changes_nothing(suite: Suite, indirect: object) -> None:
+    suite.write(
+        conftest="""
+            @shared_session_scope_fixture
+            def port(request) -> int:
+                return request.param
+        """,
+        test_it=f"""
+            @pytest.mark.parametrize("port", [80], indirect={indirect})
+            def test_it(port: str): ...
+        """,
+        test_fits=f"""
+            @pytest.mark.parametrize("port", [80], indirect={indirect})
+            def test_it(port: int): ...
+        """,
+    )
+    _is_refused(suite.run("--collect-only", "--continue-on-collection-errors"), "'test_it' (test_it.py:*)")
+
+
+def test_each_directory_s_own_override_is_what_counts(suite: Suite) -> None:
+    suite.write(
+        conftest=PORT,
+        text__conftest="""
+            @shared_session_scope_fixture
+            def port(port: int) -> str:
+                return str(port)
+
+            @shared_session_scope_fixture
+            def url(port: str) -> str:
+                return port
+        """,
+        text__test_text="def test_it(port: str, url: str): ...",
+        list__conftest="""
+            @pytest.fixture
+            def port(port: int) -> list[int]:
+                return [port]
+        """,
+        list__test_list="def test_it(port: list[int]): ...",
+        test_it="def test_it(port: int): ...",
+    )
+    suite.run("--import-mode=importlib").assert_outcomes(passed=3)
+
+
+PARSES = {
+    "behind what converts": """
+        import functools
+
+        def as_list(f):
+            return functools.wraps(f)(lambda port: [f(port)])
+
+        @as_list
+        def parse(port: int) -> int:
+            return port
+    """,
+    "of a class that makes another": """
+        class parse:
+            def __new__(cls, port: int) -> list[int]:
+                return [port]
+    """,
+    "of a class whose class makes another": """
+        class Making(type):
+            def __call__(cls, port: int) -> list[int]:
+                return [port]
+
+        class parse(metaclass=Making): ...
+    """,
+}
+
+
+@pytest.mark.parametrize("parse", PARSES.values(), ids=list(PARSES))
+def test_what_parse_makes_may_be_unknown(suite: Suite, parse: str) -> None:
+    suite.write(
+        conftest=textwrap.dedent(parse)
+        + """
+@shared_session_scope_fixture(parse=parse)
+def port() -> int:
+    return 80
+        """,
+        test_it="def test_it(port: list[int]): assert port == [80]",
+    )
+    suite.run().assert_outcomes(passed=1)
+
+
+def test_what_an_async_parse_makes_is_left_alone(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+            async def parse(port: int) -> int:
+                return port
+
+            @shared_session_scope_fixture(parse=parse)
+            def port() -> int:
+                return 80
+        """,
+        test_it="""
+            def test_it(port: Awaitable[int]):
+                port.close()
+        """,
+    )
+    suite.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement is of Python 3.12")
+def test_an_alias_of_a_name_for_checkers_is_left_alone(suite: Suite) -> None:
+    suite.write(
+        conftest=PORT,
+        test_it="""
+            if TYPE_CHECKING:
+                from nowhere import Nothing
+
+            type Port = Nothing
+            type Ports[T] = list[T] | Nothing
+
+            def test_it(port: Port): ...
+            def test_members(port: Port | None): ...
+            def test_parameters(port: Ports[int]): ...
+        """,
+    )
+    suite.run().assert_outcomes(passed=3)
+
+
+def test_types_of_one_name_are_told_with_their_modules(suite: Suite) -> None:
+    suite.write(
+        one="class Port: ...",
+        other="class Port: ...",
+        conftest="""
+            import one
+
+            @shared_session_scope_fixture(PickleStore())
+            def port() -> one.Port:
+                return one.Port()
+        """,
+        test_it="import other\n\ndef test_it(port: other.Port): ...",
+    )
+    suite.pytester.syspathinsert()
+    result = suite.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*its value is of type one.Port, and 'test_it' (*) takes it as `port: other.Port`*"])
+
+
 def test_the_option_turns_it_off(suite: Suite) -> None:
     suite.write(conftest=PORT, test_it="def test_port(port: str): ...")
     suite.run(*OFF).assert_outcomes(passed=1)
@@ -202,14 +558,14 @@ def test_a_function_is_looked_at_once(suite: Suite) -> None:
             import pytest_shared_session_scope._parameters as parameters
 
             looked = []
-            look = parameters._parameter_type
-            parameters._parameter_type = lambda function, name: looked.append(function.__name__) or look(function, name)
+            look = parameters._annotation_of
+            parameters._annotation_of = lambda function, name: looked.append(function.__name__) or look(function, name)
 
             @pytest.mark.parametrize("n", range(3))
             def test_one(url, port: int, n): ...
             def test_two(url): ...
             def test_three(url):
-                assert sorted(looked) == ["test_one", "test_three", "test_two", "url"]
+                assert sorted(looked) == ["test_one", "url"]
         """,
     )
     suite.run().assert_outcomes(passed=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import pydantic
 import pytest
@@ -11,10 +12,12 @@ from conftest import Suite
 
 import pytest_shared_session_scope
 
+T = TypeVar("T")
 SOURCE = Path(pytest_shared_session_scope.__file__).parent
 # Each with a test below; what the source uses and is not here has none.
 OF_PYTEST = {
     "_arg2fixturedefs",
+    "_calls",
     "_fixturedef",
     "_get_active_fixturedef",
     "_initrequest",
@@ -31,6 +34,7 @@ OF_PYDANTIC = {
     "__pydantic_extra__",
     "__pydantic_fields__",
     "__pydantic_fields_set__",
+    "__pydantic_generic_metadata__",
     "__pydantic_private__",
 }
 
@@ -98,6 +102,31 @@ def test_of_the_definitions_behind_names(suite: Suite) -> None:
     )
     suite.run().assert_outcomes(passed=1)
     assert suite.words("checked")
+
+
+def test_of_what_a_test_is_parametrized_with(suite: Suite) -> None:
+    """Before 8.0 pytest keeps it apart, since then it makes a definition of it that is no longer the fixture's."""
+    suite.write(
+        test_it="""
+            @pytest.fixture
+            def db(): ...
+
+            def pytest_generate_tests(metafunc):
+                assert metafunc._calls == []
+                metafunc.parametrize("db", [1])
+                [call] = metafunc._calls
+                if pytest.version_tuple < (8, 0):
+                    assert call.funcargs == {"db": 1}
+                else:
+                    assert not hasattr(call, "funcargs")
+                    [definition] = metafunc._arg2fixturedefs["db"]
+                    assert definition.func is not db
+
+            def test_it(db):
+                assert db == 1
+        """,
+    )
+    suite.run().assert_outcomes(passed=1)
 
 
 def test_of_the_base_directory(suite: Suite) -> None:
@@ -184,6 +213,17 @@ def test_of_xdist(suite: Suite) -> None:
     worker, controller = suite.words("worker")[0], suite.words("controller")[0]
     assert worker[1:] == controller[1:]
     assert suite.words("crash") == [["crash", "gw0", "test_it.py::test_it", True]]
+
+
+def test_of_pydantic_s_generic_models() -> None:
+    class Box(pydantic.BaseModel, Generic[T]):
+        held: T
+
+    class IntBox(Box[int]): ...
+
+    assert Box[int].__pydantic_generic_metadata__["origin"] is Box
+    assert Box.__pydantic_generic_metadata__["origin"] is None
+    assert IntBox.__pydantic_generic_metadata__["origin"] is None
 
 
 def test_of_pydantic() -> None:

@@ -18,16 +18,20 @@ from typing_extensions import Unpack
 from pytest_shared_session_scope import _checks
 from pytest_shared_session_scope._definition import Definition, Options
 from pytest_shared_session_scope._signatures import (
-    DataT,
+    DeserializeWithoutSerialize,
     FixtureOptions,
     Ids,
+    OptionsAndParse,
     P,
     ParsedFixtureDecorator,
+    ParsedT,
+    ScopeIsNoOption,
+    SerializedT,
+    SerializeWithoutDeserialize,
     SharedFixtureDecorator,
-    T,
-    TextT,
+    TextOrBytesT,
     TypedFixtureDecorator,
-    U,
+    ValueT,
 )
 from pytest_shared_session_scope._state import DEFINITION
 from pytest_shared_session_scope.store import FileStore, JsonStore
@@ -36,56 +40,70 @@ from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store
 
 @overload
 def shared_session_scope_fixture(
-    function: Callable[P, Generator[T | None, CleanupToken, None]], /
-) -> Callable[P, T]: ...
+    function: Callable[P, Generator[ValueT | None, CleanupToken, None]], /
+) -> Callable[P, ValueT]: ...
 @overload
-def shared_session_scope_fixture(function: Callable[P, Iterator[T]], /) -> Callable[P, T]: ...
+def shared_session_scope_fixture(function: Callable[P, Iterator[ValueT]], /) -> Callable[P, ValueT]: ...
 @overload
-def shared_session_scope_fixture(function: Callable[P, T], /) -> Callable[P, T]: ...
+def shared_session_scope_fixture(function: Callable[P, ValueT], /) -> Callable[P, ValueT]: ...
 @overload
 def shared_session_scope_fixture(
     store: FileStore | None = None, **options: Unpack[FixtureOptions]
 ) -> SharedFixtureDecorator: ...
 @overload
-def shared_session_scope_fixture(store: Store[T], **options: Unpack[FixtureOptions]) -> TypedFixtureDecorator[T, T]: ...
+def shared_session_scope_fixture(
+    store: Store[ValueT], **options: Unpack[FixtureOptions]
+) -> TypedFixtureDecorator[ValueT, ValueT]: ...
 @overload
 def shared_session_scope_fixture(
-    store: Store[Any] | None = None, *, parse: Callable[[T], U], **options: Unpack[FixtureOptions]
-) -> ParsedFixtureDecorator[T, U]: ...
+    store: Store[Any] | None = None, *, parse: Callable[[ValueT], ParsedT], **options: Unpack[FixtureOptions]
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
 @overload
 def shared_session_scope_fixture(
-    store: Store[DataT],
+    store: Store[SerializedT],
     *,
-    serialize: Callable[[T], DataT],
-    deserialize: Callable[[DataT], T],
+    serialize: Callable[[ValueT], SerializedT],
+    deserialize: Callable[[SerializedT], ValueT],
     **options: Unpack[FixtureOptions],
-) -> TypedFixtureDecorator[T, T]: ...
+) -> TypedFixtureDecorator[ValueT, ValueT]: ...
 @overload
 def shared_session_scope_fixture(
     store: None = None,
     *,
-    serialize: Callable[[T], TextT],
-    deserialize: Callable[[TextT], T],
+    serialize: Callable[[ValueT], TextOrBytesT],
+    deserialize: Callable[[TextOrBytesT], ValueT],
     **options: Unpack[FixtureOptions],
-) -> TypedFixtureDecorator[T, T]: ...
+) -> TypedFixtureDecorator[ValueT, ValueT]: ...
 @overload
 def shared_session_scope_fixture(
-    store: Store[DataT],
+    store: Store[SerializedT],
     *,
-    serialize: Callable[[T], DataT],
-    deserialize: Callable[[DataT], T],
-    parse: Callable[[T], U],
+    serialize: Callable[[ValueT], SerializedT],
+    deserialize: Callable[[SerializedT], ValueT],
+    parse: Callable[[ValueT], ParsedT],
     **options: Unpack[FixtureOptions],
-) -> ParsedFixtureDecorator[T, U]: ...
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
 @overload
 def shared_session_scope_fixture(
     store: None = None,
     *,
-    serialize: Callable[[T], TextT],
-    deserialize: Callable[[TextT], T],
-    parse: Callable[[T], U],
+    serialize: Callable[[ValueT], TextOrBytesT],
+    deserialize: Callable[[TextOrBytesT], ValueT],
+    parse: Callable[[ValueT], ParsedT],
     **options: Unpack[FixtureOptions],
-) -> ParsedFixtureDecorator[T, U]: ...
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
+@overload
+def shared_session_scope_fixture(
+    store: Store[Any] | None = None, *, serialize: Callable[..., Any], **options: Unpack[OptionsAndParse]
+) -> SerializeWithoutDeserialize: ...
+@overload
+def shared_session_scope_fixture(
+    store: Store[Any] | None = None, *, deserialize: Callable[..., Any], **options: Unpack[OptionsAndParse]
+) -> DeserializeWithoutSerialize: ...
+@overload
+def shared_session_scope_fixture(
+    store: Store[Any] | None = None, *, scope: object, **options: Unpack[OptionsAndParse]
+) -> ScopeIsNoOption: ...
 def shared_session_scope_fixture(
     store: Any = None,
     *,
@@ -99,7 +117,7 @@ def shared_session_scope_fixture(
     ids: Ids | None = None,
     autouse: bool = False,
     name: str | None = None,
-    scope: None = None,
+    scope: object = None,
 ) -> Any:
     """Make a session-scoped fixture that is set up once for all pytest-xdist workers of a run, and cleaned up once.
 
@@ -163,38 +181,54 @@ def shared_session_scope_fixture(
 
 
 @overload
-def shared_json_scope_fixture(function: Callable[P, Generator[T | None, CleanupToken, None]], /) -> Callable[P, T]: ...
+def shared_json_scope_fixture(
+    function: Callable[P, Generator[ValueT | None, CleanupToken, None]], /
+) -> Callable[P, ValueT]: ...
 @overload
-def shared_json_scope_fixture(function: Callable[P, Iterator[T]], /) -> Callable[P, T]: ...
+def shared_json_scope_fixture(function: Callable[P, Iterator[ValueT]], /) -> Callable[P, ValueT]: ...
 @overload
-def shared_json_scope_fixture(function: Callable[P, T], /) -> Callable[P, T]: ...
+def shared_json_scope_fixture(function: Callable[P, ValueT], /) -> Callable[P, ValueT]: ...
 @overload
 def shared_json_scope_fixture(
     store: FileStore | None = None, **options: Unpack[FixtureOptions]
 ) -> SharedFixtureDecorator: ...
 @overload
-def shared_json_scope_fixture(store: Store[T], **options: Unpack[FixtureOptions]) -> TypedFixtureDecorator[T, T]: ...
+def shared_json_scope_fixture(
+    store: Store[ValueT], **options: Unpack[FixtureOptions]
+) -> TypedFixtureDecorator[ValueT, ValueT]: ...
 @overload
 def shared_json_scope_fixture(
-    store: Store[Any] | None = None, *, parse: Callable[[T], U], **options: Unpack[FixtureOptions]
-) -> ParsedFixtureDecorator[T, U]: ...
+    store: Store[Any] | None = None, *, parse: Callable[[ValueT], ParsedT], **options: Unpack[FixtureOptions]
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
 @overload
 def shared_json_scope_fixture(
-    store: Store[DataT] | None = None,
+    store: Store[SerializedT] | None = None,
     *,
-    serialize: Callable[[T], DataT],
-    deserialize: Callable[[DataT], T],
+    serialize: Callable[[ValueT], SerializedT],
+    deserialize: Callable[[SerializedT], ValueT],
     **options: Unpack[FixtureOptions],
-) -> TypedFixtureDecorator[T, T]: ...
+) -> TypedFixtureDecorator[ValueT, ValueT]: ...
 @overload
 def shared_json_scope_fixture(
-    store: Store[DataT] | None = None,
+    store: Store[SerializedT] | None = None,
     *,
-    serialize: Callable[[T], DataT],
-    deserialize: Callable[[DataT], T],
-    parse: Callable[[T], U],
+    serialize: Callable[[ValueT], SerializedT],
+    deserialize: Callable[[SerializedT], ValueT],
+    parse: Callable[[ValueT], ParsedT],
     **options: Unpack[FixtureOptions],
-) -> ParsedFixtureDecorator[T, U]: ...
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
+@overload
+def shared_json_scope_fixture(
+    store: Store[Any] | None = None, *, serialize: Callable[..., Any], **options: Unpack[OptionsAndParse]
+) -> SerializeWithoutDeserialize: ...
+@overload
+def shared_json_scope_fixture(
+    store: Store[Any] | None = None, *, deserialize: Callable[..., Any], **options: Unpack[OptionsAndParse]
+) -> DeserializeWithoutSerialize: ...
+@overload
+def shared_json_scope_fixture(
+    store: Store[Any] | None = None, *, scope: object, **options: Unpack[OptionsAndParse]
+) -> ScopeIsNoOption: ...
 def shared_json_scope_fixture(
     store: Any = None,
     *,

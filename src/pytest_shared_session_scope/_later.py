@@ -12,14 +12,14 @@ from typing_extensions import Unpack
 from pytest_shared_session_scope import _checks
 from pytest_shared_session_scope._decorator import shared_session_scope_fixture
 from pytest_shared_session_scope._signatures import (
-    DataT,
     FixtureOptionsButFirst,
     P,
     ParsedFixtureDecorator,
+    ParsedT,
+    SerializedT,
     SharedFixtureDecorator,
-    T,
     TypedFixtureDecorator,
-    U,
+    ValueT,
 )
 from pytest_shared_session_scope.errors import DefinitionError
 from pytest_shared_session_scope.store import JsonStore, PickleStore
@@ -27,32 +27,34 @@ from pytest_shared_session_scope.types import CleanupToken, SetupToken
 
 
 @overload
-def shared_session_scope_json(function: Callable[P, Generator[T | None, CleanupToken, None]], /) -> Callable[P, T]: ...
+def shared_session_scope_json(
+    function: Callable[P, Generator[ValueT | None, CleanupToken, None]], /
+) -> Callable[P, ValueT]: ...
 @overload
-def shared_session_scope_json(function: Callable[P, Iterator[T]], /) -> Callable[P, T]: ...
+def shared_session_scope_json(function: Callable[P, Iterator[ValueT]], /) -> Callable[P, ValueT]: ...
 @overload
-def shared_session_scope_json(function: Callable[P, T], /) -> Callable[P, T]: ...
+def shared_session_scope_json(function: Callable[P, ValueT], /) -> Callable[P, ValueT]: ...
 @overload
 def shared_session_scope_json(**options: Unpack[FixtureOptionsButFirst]) -> SharedFixtureDecorator: ...
 @overload
 def shared_session_scope_json(
-    *, parse: Callable[[T], U], **options: Unpack[FixtureOptionsButFirst]
-) -> ParsedFixtureDecorator[T, U]: ...
+    *, parse: Callable[[ValueT], ParsedT], **options: Unpack[FixtureOptionsButFirst]
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
 @overload
 def shared_session_scope_json(
     *,
-    serialize: Callable[[T], DataT],
-    deserialize: Callable[[DataT], T],
+    serialize: Callable[[ValueT], SerializedT],
+    deserialize: Callable[[SerializedT], ValueT],
     **options: Unpack[FixtureOptionsButFirst],
-) -> TypedFixtureDecorator[T, T]: ...
+) -> TypedFixtureDecorator[ValueT, ValueT]: ...
 @overload
 def shared_session_scope_json(
     *,
-    serialize: Callable[[T], DataT],
-    deserialize: Callable[[DataT], T],
-    parse: Callable[[T], U],
+    serialize: Callable[[ValueT], SerializedT],
+    deserialize: Callable[[SerializedT], ValueT],
+    parse: Callable[[ValueT], ParsedT],
     **options: Unpack[FixtureOptionsButFirst],
-) -> ParsedFixtureDecorator[T, U]: ...
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
 def shared_session_scope_json(function: Any = None, /, **options: Any) -> Any:
     """Make a shared fixture whose value is kept as JSON, and whose generator, if it is one, yields twice.
 
@@ -65,33 +67,33 @@ def shared_session_scope_json(function: Any = None, /, **options: Any) -> Any:
 
 @overload
 def shared_session_scope_pickle(
-    function: Callable[P, Generator[T | None, CleanupToken, None]], /
-) -> Callable[P, T]: ...
+    function: Callable[P, Generator[ValueT | None, CleanupToken, None]], /
+) -> Callable[P, ValueT]: ...
 @overload
-def shared_session_scope_pickle(function: Callable[P, Iterator[T]], /) -> Callable[P, T]: ...
+def shared_session_scope_pickle(function: Callable[P, Iterator[ValueT]], /) -> Callable[P, ValueT]: ...
 @overload
-def shared_session_scope_pickle(function: Callable[P, T], /) -> Callable[P, T]: ...
+def shared_session_scope_pickle(function: Callable[P, ValueT], /) -> Callable[P, ValueT]: ...
 @overload
 def shared_session_scope_pickle(**options: Unpack[FixtureOptionsButFirst]) -> SharedFixtureDecorator: ...
 @overload
 def shared_session_scope_pickle(
-    *, parse: Callable[[T], U], **options: Unpack[FixtureOptionsButFirst]
-) -> ParsedFixtureDecorator[T, U]: ...
+    *, parse: Callable[[ValueT], ParsedT], **options: Unpack[FixtureOptionsButFirst]
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
 @overload
 def shared_session_scope_pickle(
     *,
-    serialize: Callable[[T], DataT],
-    deserialize: Callable[[DataT], T],
+    serialize: Callable[[ValueT], SerializedT],
+    deserialize: Callable[[SerializedT], ValueT],
     **options: Unpack[FixtureOptionsButFirst],
-) -> TypedFixtureDecorator[T, T]: ...
+) -> TypedFixtureDecorator[ValueT, ValueT]: ...
 @overload
 def shared_session_scope_pickle(
     *,
-    serialize: Callable[[T], DataT],
-    deserialize: Callable[[DataT], T],
-    parse: Callable[[T], U],
+    serialize: Callable[[ValueT], SerializedT],
+    deserialize: Callable[[SerializedT], ValueT],
+    parse: Callable[[ValueT], ParsedT],
     **options: Unpack[FixtureOptionsButFirst],
-) -> ParsedFixtureDecorator[T, U]: ...
+) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
 def shared_session_scope_pickle(function: Any = None, /, **options: Any) -> Any:
     """Make a shared fixture whose value is pickled, and whose generator, if it is one, yields twice.
 

@@ -9,14 +9,15 @@ from typing_extensions import TypedDict
 
 from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store
 
+# Checkers name these, and the classes below, in what they report to users.
 P = ParamSpec("P")
-T = TypeVar("T")
-U = TypeVar("U")
+ValueT = TypeVar("ValueT")
+ParsedT = TypeVar("ParsedT")
 ValueT_contra = TypeVar("ValueT_contra", contravariant=True)
 TestsT_co = TypeVar("TestsT_co", covariant=True)
 # What a store is asked to hold; the default store holds text or bytes.
-DataT = TypeVar("DataT")
-TextT = TypeVar("TextT", bound=str | bytes)
+SerializedT = TypeVar("SerializedT")
+TextOrBytesT = TypeVar("TextOrBytesT", bound=str | bytes)
 
 Ids = Sequence[object | None] | Callable[[Any], object | None]
 
@@ -38,6 +39,30 @@ class FixtureOptions(FixtureOptionsButFirst, total=False):
     first: SetupToken | None
 
 
+class OptionsAndParse(FixtureOptions, total=False):
+    """The options of a use that is wrong whatever they are."""
+
+    parse: Callable[..., Any] | None
+
+
+class SerializeWithoutDeserialize(Protocol):
+    """What is no decorator: checkers report that it is not callable, by its name."""
+
+    is_wrong: bool
+
+
+class DeserializeWithoutSerialize(Protocol):
+    """As `SerializeWithoutDeserialize`."""
+
+    is_wrong: bool
+
+
+class ScopeIsNoOption(Protocol):
+    """As `SerializeWithoutDeserialize`. The scope is the session."""
+
+    is_wrong: bool
+
+
 class SharedFixtureDecorator(Protocol):
     """Turns a function into a shared fixture, whatever the type of its value.
 
@@ -45,11 +70,13 @@ class SharedFixtureDecorator(Protocol):
     """
 
     @overload
-    def __call__(self, function: Callable[P, Generator[T | None, CleanupToken, None]], /) -> Callable[P, T]: ...
+    def __call__(
+        self, function: Callable[P, Generator[ValueT | None, CleanupToken, None]], /
+    ) -> Callable[P, ValueT]: ...
     @overload
-    def __call__(self, function: Callable[P, Iterator[T]], /) -> Callable[P, T]: ...
+    def __call__(self, function: Callable[P, Iterator[ValueT]], /) -> Callable[P, ValueT]: ...
     @overload
-    def __call__(self, function: Callable[P, T], /) -> Callable[P, T]: ...
+    def __call__(self, function: Callable[P, ValueT], /) -> Callable[P, ValueT]: ...
 
 
 class AnyValue(Protocol):
@@ -68,15 +95,17 @@ class TypedFixtureDecorator(Protocol[ValueT_contra, TestsT_co]):
     @overload
     def __call__(
         self: TypedFixtureDecorator[Any, AnyValue],
-        function: Callable[P, Generator[T | None, CleanupToken, None]],
+        function: Callable[P, Generator[ValueT | None, CleanupToken, None]],
         /,
-    ) -> Callable[P, T]: ...
+    ) -> Callable[P, ValueT]: ...
     @overload
     def __call__(
-        self: TypedFixtureDecorator[Any, AnyValue], function: Callable[P, Iterator[T]], /
-    ) -> Callable[P, T]: ...
+        self: TypedFixtureDecorator[Any, AnyValue], function: Callable[P, Iterator[ValueT]], /
+    ) -> Callable[P, ValueT]: ...
     @overload
-    def __call__(self: TypedFixtureDecorator[Any, AnyValue], function: Callable[P, T], /) -> Callable[P, T]: ...
+    def __call__(
+        self: TypedFixtureDecorator[Any, AnyValue], function: Callable[P, ValueT], /
+    ) -> Callable[P, ValueT]: ...
     @overload
     def __call__(
         self,

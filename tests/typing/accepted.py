@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pytest
 from typing_extensions import assert_type
@@ -36,7 +36,40 @@ class Schema:
     name: str
 
 
-# The three ways of writing, bare and called.
+@dataclasses.dataclass
+class Box(Generic[T]):
+    held: T
+
+
+class IntStore(LocalFileStoreMixin):
+    def read(self, identifier: str, fixture_values: dict[str, Any]) -> int:
+        path = self._get_path(identifier, fixture_values["tmp_path_factory"])
+        if not path.exists():
+            raise StoreValueNotExists
+        return int(path.read_text())
+
+    def write(self, identifier: str, data: int, fixture_values: dict[str, Any]) -> None:
+        self._get_path(identifier, fixture_values["tmp_path_factory"]).write_text(str(data))
+
+
+class RowStore:
+    fixtures = ["database"]
+
+    def read(self, identifier: str, fixture_values: dict[str, Any]) -> list[str]:
+        raise StoreValueNotExists(identifier, fixture_values)
+
+    def write(self, identifier: str, data: list[str], fixture_values: dict[str, Any]) -> None:
+        print(identifier, data, fixture_values)
+
+    def lock(self, identifier: str, fixture_values: dict[str, Any]) -> AbstractContextManager[object]:
+        return nullcontext((identifier, fixture_values))
+
+
+class UntypedStore(JsonStore):
+    fixtures = ["tmp_path_factory", "database"]
+
+
+# The three ways of writing, bare and called, by both decorators.
 
 
 @shared_session_scope_fixture
@@ -86,6 +119,33 @@ def generated_twice() -> Generator[int | None, CleanupToken | int | None, None]:
     assert token is None or token is CleanupToken.LAST
 
 
+@shared_json_scope_fixture
+def json_once() -> Iterator[Schema]:
+    yield Schema("x")
+
+
+@shared_json_scope_fixture()
+def json_once_when_called() -> Iterator[Schema | None]:
+    yield None
+
+
+@shared_json_scope_fixture
+def json_twice() -> SharedGenerator[Schema]:
+    schema = yield None
+    yield schema or Schema("x")
+
+
+@shared_session_scope_fixture()
+def twice_when_called() -> SharedGenerator[dict[str, list[int]]]:
+    yield None
+    yield {}
+
+
+@shared_json_scope_fixture()
+def json_returned_when_called() -> int | None:
+    return None
+
+
 @shared_session_scope_fixture(first=SetupToken.FIRST)
 def optional_twice() -> SharedGenerator[Schema | None]:
     schema = yield None
@@ -101,6 +161,23 @@ def shared_list(make: Callable[[], T]) -> Callable[[], list[T]]:
     return made
 
 
+def shared_by_json(make: Callable[[], T], name: str) -> Callable[[], T]:
+    @shared_json_scope_fixture(name=name)
+    def made() -> SharedGenerator[T]:
+        value = yield None
+        yield make() if value is None else value
+
+    return made
+
+
+def shared_once(make: Callable[[], T]) -> Callable[[], Box[T]]:
+    @shared_session_scope_fixture
+    def made() -> Iterator[Box[T]]:
+        yield Box(make())
+
+    return made
+
+
 assert_type(returned(), Schema)
 assert_type(returned_when_called(), list[Schema])
 assert_type(json_returned(), dict[str, int])
@@ -109,8 +186,15 @@ assert_type(yielded_once(), Schema)
 assert_type(generated_once(), Schema | None)
 assert_type(yielded_twice(), Schema)
 assert_type(generated_twice(), int)
+assert_type(json_once(), Schema)
+assert_type(json_once_when_called(), Schema | None)
+assert_type(json_twice(), Schema)
+assert_type(twice_when_called(), dict[str, list[int]])
+assert_type(json_returned_when_called(), int | None)
 assert_type(optional_twice(), Schema)  # what the decorator's docstring says cannot be told
 assert_type(shared_list(datetime.now)(), list[datetime])
+assert_type(shared_by_json(datetime.now, "now")(), datetime)
+assert_type(shared_once(datetime.now)(), Box[datetime])
 
 
 # Every option; dependencies; classes.
@@ -233,6 +317,52 @@ def parsed_after_rows() -> Iterator[Schema]:
     yield Schema("x")
 
 
+@shared_session_scope_fixture(serialize=to_bytes, deserialize=from_bytes)
+def by_bytes_once() -> Iterator[Schema]:
+    yield Schema("x")
+
+
+@shared_json_scope_fixture(serialize=to_rows, deserialize=from_rows)
+def by_rows_twice() -> SharedGenerator[Schema]:
+    schema = yield None
+    yield schema or Schema("x")
+
+
+@shared_session_scope_fixture(
+    RowStore(),
+    serialize=to_rows,
+    deserialize=from_rows,
+    parse=name_of,
+    first=SetupToken.FIRST,
+    timeout=1.5,
+    metadata_storage=JsonStore(),
+    params=[1, "two", None],
+    ids=["one", None, "three"],
+    autouse=False,
+    name="everything",
+)
+def with_everything(request: pytest.FixtureRequest) -> SharedGenerator[Schema]:
+    yield None
+    yield Schema(str(request.param))
+
+
+@shared_json_scope_fixture(
+    store=JsonStore(),
+    serialize=to_rows,
+    deserialize=from_rows,
+    parse=name_of,
+    first=None,
+    timeout=None,
+    metadata_storage=None,
+    params=None,
+    ids=None,
+    autouse=True,
+    name=None,
+)
+def with_everything_in_json() -> Schema:
+    return Schema("x")
+
+
 @shared_session_scope_fixture(parse=name_of)
 def parsed() -> SharedGenerator[Schema]:
     schema = yield None
@@ -251,6 +381,10 @@ assert_type(by_bytes(), Schema)
 assert_type(by_functions_that_say_nothing(), dict[str, int])
 assert_type(by_functions_that_say_nothing_twice(), dict[str, int])
 assert_type(by_rows(), Schema)
+assert_type(by_bytes_once(), Schema)
+assert_type(by_rows_twice(), Schema)
+taken_by_a_test: Callable[[pytest.FixtureRequest], str] = with_everything
+assert_type(with_everything_in_json(), str)
 assert_type(parsed_after_bytes(), str)
 assert_type(parsed_after_rows(), str)
 assert_type(parsed(), str)
@@ -258,34 +392,6 @@ assert_type(parsed_by_a_class(), Schema)
 
 
 # Stores: the package's, written for the first release, and written from nothing.
-
-
-class IntStore(LocalFileStoreMixin):
-    def read(self, identifier: str, fixture_values: dict[str, Any]) -> int:
-        path = self._get_path(identifier, fixture_values["tmp_path_factory"])
-        if not path.exists():
-            raise StoreValueNotExists
-        return int(path.read_text())
-
-    def write(self, identifier: str, data: int, fixture_values: dict[str, Any]) -> None:
-        self._get_path(identifier, fixture_values["tmp_path_factory"]).write_text(str(data))
-
-
-class RowStore:
-    fixtures = ["database"]
-
-    def read(self, identifier: str, fixture_values: dict[str, Any]) -> list[str]:
-        raise StoreValueNotExists(identifier, fixture_values)
-
-    def write(self, identifier: str, data: list[str], fixture_values: dict[str, Any]) -> None:
-        print(identifier, data, fixture_values)
-
-    def lock(self, identifier: str, fixture_values: dict[str, Any]) -> AbstractContextManager[object]:
-        return nullcontext((identifier, fixture_values))
-
-
-class UntypedStore(JsonStore):
-    fixtures = ["tmp_path_factory", "database"]
 
 
 int_store: Store[int] = IntStore()
@@ -303,6 +409,11 @@ def kept_as_int() -> int:
 def kept_as_int_twice() -> SharedGenerator[int]:
     number = yield None
     yield number or 1
+
+
+@shared_json_scope_fixture(int_store)
+def kept_as_int_once() -> Iterator[int]:
+    yield 1
 
 
 @shared_session_scope_fixture(RowStore(), serialize=to_rows, deserialize=from_rows)
@@ -342,6 +453,7 @@ def rows_in_a_store_of_text() -> Schema:  # what the decorator's docstring says 
 
 assert_type(kept_as_int(), int)
 assert_type(kept_as_int_twice(), int)
+assert_type(kept_as_int_once(), int)
 assert_type(kept_as_rows(), Schema)
 assert_type(kept_as_rows_parsed(), str)
 assert_type(pickled(), Schema)

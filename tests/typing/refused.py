@@ -63,6 +63,50 @@ def another_value_yielded_twice() -> SharedGenerator[str]:
 
 
 @shared_session_scope_fixture(serialize=to_bytes, deserialize=from_bytes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def bytes_of_another_value_returned() -> str:
+    return "x"
+
+
+@shared_session_scope_fixture(serialize=to_bytes, deserialize=from_bytes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def bytes_of_another_value_yielded_twice() -> SharedGenerator[str]:
+    yield None
+    yield "x"
+
+
+@shared_json_scope_fixture(serialize=to_rows, deserialize=from_rows)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def rows_of_another_value_yielded_once() -> Iterator[str]:
+    yield "x"
+
+
+@shared_json_scope_fixture(serialize=to_rows, deserialize=from_rows)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def rows_of_another_value_yielded_twice() -> SharedGenerator[str]:
+    yield None
+    yield "x"
+
+
+@shared_session_scope_fixture(IntStore())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def text_in_a_store_of_numbers_once() -> Iterator[str]:
+    yield "x"
+
+
+@shared_session_scope_fixture(IntStore())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def text_in_a_store_of_numbers_twice() -> SharedGenerator[str]:
+    yield None
+    yield "x"
+
+
+@shared_session_scope_fixture(serialize=to_bytes, deserialize=from_rows)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+def bytes_in_and_rows_out() -> Iterator[Schema]:
+    yield Schema("x")
+
+
+@shared_json_scope_fixture(RowStore(), serialize=to_bytes, deserialize=from_bytes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def bytes_in_a_store_of_rows_by_json() -> SharedGenerator[Schema]:
+    yield None
+    yield Schema("x")
+
+
+@shared_session_scope_fixture(serialize=to_bytes, deserialize=from_bytes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 def perhaps_none() -> Schema | None:
     return None
 
@@ -80,14 +124,25 @@ def parse_takes_another_value() -> Schema:
 # One without the other.
 
 
-@shared_json_scope_fixture(serialize=to_rows)  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+@shared_json_scope_fixture(serialize=to_rows)  # type: ignore[operator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
 def serialize_alone() -> Schema:
     return Schema("x")
 
 
-@shared_session_scope_fixture(deserialize=from_rows)  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+@shared_session_scope_fixture(deserialize=from_rows)  # type: ignore[operator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
 def deserialize_alone() -> Schema:
     return Schema("x")
+
+
+@shared_session_scope_fixture(serialize=to_bytes)  # type: ignore[operator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+def serialize_alone_once() -> Iterator[Schema]:
+    yield Schema("x")
+
+
+@shared_json_scope_fixture(JsonStore(), deserialize=from_rows)  # type: ignore[operator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+def deserialize_alone_twice() -> SharedGenerator[Schema]:
+    yield None
+    yield Schema("x")
 
 
 # Options.
@@ -98,9 +153,25 @@ def unknown_option() -> int:
     return 1
 
 
-@shared_json_scope_fixture(scope="session")  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+@shared_json_scope_fixture(scope="session")  # type: ignore[operator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
 def scope() -> int:
     return 1
+
+
+@shared_json_scope_fixture(retries=3)  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+def unknown_option_of_json() -> Iterator[int]:
+    yield 1
+
+
+@shared_session_scope_fixture(scope="module")  # type: ignore[operator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+def scope_of_two_yields() -> SharedGenerator[int]:
+    yield None
+    yield 1
+
+
+@shared_json_scope_fixture(timeout=[3])  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType]
+def timeout_of_json() -> Iterator[int]:
+    yield 1
 
 
 @shared_session_scope_fixture(timeout="3")  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType]
@@ -173,6 +244,17 @@ def another_second_yield() -> SharedGenerator[int]:
 @shared_session_scope_fixture
 def another_only_yield() -> Iterator[int]:
     yield "x"  # type: ignore[misc]  # pyright: ignore[reportReturnType]
+
+
+@shared_json_scope_fixture()
+def another_second_yield_in_json() -> SharedGenerator[list[int]]:
+    yield None
+    yield ["x"]  # type: ignore[list-item]  # pyright: ignore[reportReturnType]
+
+
+@shared_json_scope_fixture
+def another_only_yield_in_json() -> Iterator[int]:
+    yield None  # type: ignore[misc]  # pyright: ignore[reportReturnType]
 
 
 @shared_session_scope_fixture

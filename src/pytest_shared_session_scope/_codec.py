@@ -197,7 +197,10 @@ _KNOWN: Final = ("pydantic", __name__.partition(".")[0])
 
 
 def _has_user_serializer(schema: Any) -> bool:
-    """Say whether dumping runs functions of a user's own."""
+    """Say whether dumping runs functions of a user's own.
+
+    Pydantic says so nowhere but in its schema, whose keys it does not promise; `test_private_names.py` tests them.
+    """
     if isinstance(schema, list | tuple):
         return any(map(_has_user_serializer, schema))
     if not isinstance(schema, dict):

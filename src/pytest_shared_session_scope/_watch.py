@@ -32,6 +32,7 @@ _ERASE_LINE_ABOVE: Final = "\x1b[1A\r\x1b[2K"
 def watch(config: pytest.Config, directory: Path) -> None:
     """Begin to look. Does nothing where pytest is to be quiet, or prints by other means than its own reporter's."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    # xdist has no hook that it calls while it waits. `test_private_names.py` tests that it waits at this queue.
     events: Any = getattr(config.pluginmanager.get_plugin("dsession"), "queue", None)
     verbosity = int(config.getoption("verbose", 0) or 0)
     if events is None or reporter is None or verbosity < 0:

@@ -1,14 +1,17 @@
-"""What is used of pytest, xdist and pydantic without being promised by them is there, and does what it is used for."""
+"""What is used of pytest, xdist, pydantic and other plugins without being promised by them is there, and does what it is used for."""
 
 from __future__ import annotations
 
+import datetime
+import inspect
 import re
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import pydantic
+import pydantic_core
 import pytest
-from conftest import Suite
+from conftest import TWICE_AND_ONCE, Suite
 
 import pytest_shared_session_scope
 
@@ -27,6 +30,11 @@ OF_PYTEST = {
     "_setupstate",
     "_tmp_path_factory",
 }
+# Options by the names that their plugins give them, and plugins by theirs; ours are no others' business.
+OPTIONS = {"dist", "durations", "fulltrace", "maxfail", "maxworkerrestart", "numprocesses", "verbose", "xmlpath"}
+PLUGINS = {"dsession", "terminal", "terminalreporter"}
+# What is public in its class, and not promised to be there.
+OF_OTHERS = {"add_global_property", "execution_count", "queue", "reset_tracked_lines"}
 OF_PYTHON = {"_fields", "_getframe", "_make"}
 OF_PYDANTIC = {
     "__get_pydantic_core_schema__",
@@ -49,8 +57,42 @@ def test_every_private_name_that_is_used_has_a_test() -> None:
     used |= set(re.findall(r'attr\([^"()]*(?:\([^()]*\))?[^"()]*, "(_[a-z]\w+)"', source))
     assert used == OF_PYTEST | OF_PYTHON
     assert set(re.findall(r'"(__(?:get_)?pydantic_\w+__)"', source)) == OF_PYDANTIC
+    assert set(re.findall(r'getoption\("(\w+)"', source)) == OPTIONS
+    assert set(re.findall(r'(?:get_plugin|is_blocked)\("(\w+)"', source)) == PLUGINS
+    assert set(re.findall(r'getattr\(.+, "(\w+)"', source)) >= OF_OTHERS
     assert "_pytest." not in source
     assert "pydantic._internal" not in source
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_nothing_that_is_deprecated_is_used(suite: Suite, workers: int | None) -> None:
+    """Pytest's and pydantic's warnings of it are errors here; pytest tells a plugin's at the end of the run."""
+    suite.write(
+        conftest=TWICE_AND_ONCE
+        + """
+class Point(NamedTuple):
+    x: int
+
+@shared_session_scope_fixture(params=[1, 2])
+def point(request) -> Point:
+    return Point(request.param)
+
+@shared_json_scope_fixture(serialize=str, deserialize=int)
+def number(point) -> int:
+    return point.x
+""",
+        test_it="""
+            @pytest.mark.parametrize("i", range(4))
+            def test_it(i, twice: int, once: int, number: int, shared_lock):
+                with shared_lock("lock"):
+                    assert twice == once
+        """,
+    )
+    report = ["--shared-report", "--junit-xml=out.xml", "--shared-report-json=out.json", "--shared-trace=trace.json"]
+    result = suite.run("-W", "error", *report, workers=workers)
+    result.assert_outcomes(passed=8, warnings=0)
+    result.stdout.no_fnmatch_line("*warnings summary*")
+    assert "Warning" not in result.stderr.str()
 
 
 def test_of_a_request(suite: Suite) -> None:
@@ -215,6 +257,188 @@ def test_of_xdist(suite: Suite) -> None:
     assert suite.words("crash") == [["crash", "gw0", "test_it.py::test_it", True]]
 
 
+def test_of_options(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+            def pytest_configure_node(node):
+                option = node.config.getoption
+                log("xdist", option("dist"), option("maxworkerrestart"), option("numprocesses"))
+                log("pytest", option("durations"), option("fulltrace"), option("maxfail"), option("verbose"))
+                log("xml", Path(option("xmlpath")).name)
+        """,
+        test_it="def test_it(): ...",
+    )
+    xdist = ["--dist=loadfile", "--max-worker-restart=2"]
+    suite.run(*xdist, "--durations=3", "--full-trace", "--maxfail=4", "-vv", "--junit-xml=o.xml", workers=1)
+    assert suite.words("xdist") == [["xdist", "loadfile", "2", 1]]
+    assert suite.words("pytest") == [["pytest", 3, True, 4, 2]]
+    assert suite.words("xml") == [["xml", "o.xml"]]
+
+
+def test_of_a_session_that_stops(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+            def pytest_sessionfinish(session):
+                log("end", session.testsfailed, str(session.shouldfail), session.shouldstop)
+        """,
+        test_it="""
+            def test_it(request):
+                request.session.shouldstop = "enough"
+                assert not request.session.shouldfail
+
+            def test_never(): ...
+        """,
+    )
+    suite.run("--maxfail=1")
+    assert suite.words("end") == [["end", 0, "False", "enough"]]
+    suite.write(test_it="def test_it(): assert 0")
+    suite.run("--maxfail=1")
+    [[_, failed, why, _]] = suite.words("end")
+    assert (failed, why) == (1, "stopping after 1 failures")
+
+
+def test_of_xdist_s_loop(suite: Suite) -> None:
+    """It waits at a queue, whose `get` can be another."""
+    suite.write(
+        conftest="""
+            @pytest.hookimpl(optionalhook=True)
+            def pytest_configure_node(node):
+                events = node.config.pluginmanager.get_plugin("dsession").queue
+                get = events.get
+
+                def get_and_log(block=True, timeout=None):
+                    log("asked", block, timeout is None or timeout > 0)
+                    return get(block, timeout)
+
+                events.get = get_and_log
+        """,
+        test_it="def test_it(): ...",
+    )
+    suite.run(workers=1).assert_outcomes(passed=1)
+    assert suite.words("asked")
+    assert all(words[1:] == [True, True] for words in suite.words("asked"))
+
+
+def test_of_the_terminal(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+            def pytest_sessionfinish(session):
+                manager = session.config.pluginmanager
+                reporter = manager.get_plugin("terminalreporter")
+                assert not reporter.isatty  # a method would be true; pytest 9 has both in one
+                assert reporter.verbosity == 0
+                reporter.ensure_newline()
+                reporter.section("of its own", red=True)
+                reporter.line("a line", red=True)
+                reporter.write("some words\\n", flush=True)
+                assert type(manager.get_plugin("terminal").TerminalReporter(session.config)) is type(reporter)
+                assert not manager.is_blocked("terminal")
+        """,
+        test_it="def test_it(): ...",
+    )
+    result = suite.run()
+    result.stdout.fnmatch_lines(["*= of its own =*", "a line", "some words"])
+    result.assert_outcomes(passed=1)
+
+
+def test_of_the_junit_xml(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_sessionfinish(session):
+                plugins = session.config.pluginmanager.get_plugins()
+                [add] = [p.add_global_property for p in plugins if hasattr(p, "add_global_property")]
+                add("name", "value")
+        """,
+        test_it="def test_it(): ...",
+    )
+    suite.run("--junit-xml=out.xml").assert_outcomes(passed=1)
+    assert '<property name="name" value="value"' in (suite.path / "out.xml").read_text("utf-8")
+
+
+def test_of_pytest_timeout(suite: Suite) -> None:
+    pytest.importorskip("pytest_timeout")
+    suite.write(
+        conftest="""
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_timeout_set_timer(item, settings):
+                log("set", settings.timeout, settings._replace(timeout=1.5).timeout)
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_timeout_cancel_timer(item):
+                log("cancelled", item.name)
+        """,
+        test_it="def test_it(): ...",
+    )
+    suite.run("-p", "pytest_timeout", "-o", "timeout=30").assert_outcomes(passed=1)
+    assert suite.words("set") == [["set", 30, 1.5]]
+    assert suite.words("cancelled")[0] == ["cancelled", "test_it"]
+
+
+def test_of_pytest_rerunfailures(suite: Suite) -> None:
+    pytest.importorskip("pytest_rerunfailures")
+    suite.write(
+        test_it="""
+            def test_it(request):
+                log("run", getattr(request.node, "execution_count", 1))
+                assert len(Path(os.environ["SUITE_LOG"]).read_text().splitlines()) == 2
+        """
+    )
+    suite.run("-p", "pytest_rerunfailures", "--reruns=1")
+    assert suite.words("run") == [["run", 1], ["run", 2]]
+
+
+def test_of_pytest_sugar() -> None:
+    sugar = pytest.importorskip("pytest_sugar")
+    assert callable(sugar.SugarTerminalReporter.reset_tracked_lines)
+
+
+def test_of_pydantic_s_own_classes() -> None:
+    zone = pydantic.TypeAdapter(datetime.datetime).validate_json('"2020-01-01T00:00:00+01:00"').tzinfo
+    assert (type(zone).__name__, type(zone).__module__.partition(".")[0]) == ("TzInfo", "pydantic_core")
+    for url in (pydantic.AnyUrl("http://a.b"), pydantic_core.Url("http://a.b"), pydantic.MySQLDsn("mysql://a/b")):
+        modules = {base.__module__.partition(".")[0] for base in type(url).__mro__}
+        assert callable(url.unicode_string)
+        assert {"pydantic", "pydantic_core"} & modules
+
+
+def test_of_what_pydantic_says_of_a_cycle() -> None:
+    tied: list[object] = []
+    tied.append(tied)
+    with pytest.raises(ValueError, match="id repeated"):
+        pydantic.TypeAdapter(object).dump_json(tied)
+
+
+def test_of_pydantic_s_schemas() -> None:
+    class Kept(pydantic.BaseModel):
+        a: int
+
+        @pydantic.field_serializer("a")
+        def text_of_a(self, a: int) -> str:
+            return str(a)
+
+    function = "function"
+    own = Annotated[int, pydantic.PlainSerializer(str, return_type=str)]
+    [serializer] = _serializers(pydantic.TypeAdapter(own).core_schema)
+    assert serializer[function] is str
+    assert {"return_schema", "when_used"} & serializer.keys()
+    [of_field] = _serializers(pydantic.TypeAdapter(Kept).core_schema)
+    assert of_field["is_field_serializer"]
+    assert of_field[function].__module__ == __name__
+    assert not _serializers(pydantic.TypeAdapter(dict[str, int]).core_schema)
+
+
+def _serializers(schema: Any) -> list[dict[str, Any]]:
+    """Return the parts of a schema that are serializers, as the codec finds them."""
+    if isinstance(schema, list | tuple):
+        return [one for part in schema for one in _serializers(part)]
+    if not isinstance(schema, dict):
+        return []
+    is_serializer = {"return_schema", "when_used", "is_field_serializer"} & schema.keys()
+    here = [schema] if is_serializer and str(schema["type"]).startswith("function-") else []
+    return here + [one for part in schema.values() for one in _serializers(part)]
+
+
 def test_of_pydantic_s_generic_models() -> None:
     class Box(pydantic.BaseModel, Generic[T]):
         held: T
@@ -241,4 +465,6 @@ def test_of_pydantic() -> None:
     assert model.__pydantic_fields_set__ == {"a"}
     assert model.__pydantic_private__ == {"_b": 2}
     assert model.__pydantic_extra__ == {}
-    assert callable(Model.__get_pydantic_core_schema__)
+    schemas: list[Any] = [cls.__get_pydantic_core_schema__ for cls in (Model, pydantic.BaseModel, pydantic.RootModel)]
+    assert all(inspect.isfunction(schema.__func__) for schema in schemas)
+    assert schemas[0].__func__ is schemas[1].__func__

@@ -61,7 +61,9 @@ def _suite(session: nox.Session, *constraints: str) -> None:
     session.install("-q", _wheel(session), *_TESTING, *constraints)
     where = "import pytest_shared_session_scope as p, pathlib; assert 'site-packages' in p.__file__, p.__file__"
     session.run("python", "-c", where)
-    session.run("python", "-m", "pip", "list", "--format=freeze", silent=True)
+    installed = str(session.run("python", "-m", "pip", "list", "--format=freeze", silent=True)).splitlines()
+    names = tuple(re.split("[<>=]", line)[0] for line in _requirements("dependencies"))
+    session.log("with " + ", ".join(line for line in installed if line.replace("_", "-").startswith(names)))
     workers = os.environ.get("CI_WORKERS", "4")
     parts = int(os.environ.get("CI_PARTS", "1"))
     part = f"{next(_PART) % parts + 1}/{parts}"

@@ -82,6 +82,8 @@ def check_annotation(definition: Definition, fixture: str) -> None:
     """Check the annotation now where its names are there already."""
     try:
         definition.sharing(fixture)
+    except NameError:
+        pass  # in the value of a `type` statement, which is evaluated only now; see below
     except AnnotationError as error:
         if not isinstance(error.__cause__, NameError):
             raise

@@ -140,7 +140,7 @@ def _type_of_tests(definition: Definition, fixture: str) -> object:
         if definition.options.parse is not None:
             return _result_type(definition.options.parse)
         return definition.sharing(fixture).value_type
-    except DefinitionError:
+    except (DefinitionError, NameError):
         return UNANNOTATED  # the fixture's first use says what is wrong with it
 
 

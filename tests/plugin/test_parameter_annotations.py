@@ -522,6 +522,39 @@ def test_an_alias_of_a_name_for_checkers_is_left_alone(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=3)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement is of Python 3.12")
+def test_an_alias_may_name_what_is_defined_further_down(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+            type Ports = Iterator[Port]
+            type Value = Port
+            type Never = Iterator[Nothing]
+
+            @shared_session_scope_fixture
+            def port() -> Ports:
+                yield 80
+
+            @shared_session_scope_fixture
+            def twice() -> SharedGenerator[Value]:
+                yield (yield) or 80
+
+            @shared_session_scope_fixture
+            def never() -> Never:
+                yield 80
+
+            Port = int
+
+            def test_it(port: int, twice: int):
+                assert port == twice
+
+            def test_never(never: int): ...
+        """
+    )
+    result = suite.run()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E*NameError: name 'Nothing' is not defined"])
+
+
 def test_types_of_one_name_are_told_with_their_modules(suite: Suite) -> None:
     suite.write(
         one="class Port: ...",

@@ -8,11 +8,13 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
 
 import pytest_shared_session_scope as package
+from pytest_shared_session_scope import _signatures
 
 PUBLIC_MODULES = ("errors", "store", "types")
 SOURCE = Path(package.__file__)
@@ -42,6 +44,12 @@ def test_type_checkers_see_the_same_names() -> None:
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
     seen = {alias.name for node in imports if (node.module or "").startswith(package.__name__) for alias in node.names}
     assert seen == set(package.__all__)
+
+
+def test_type_checkers_know_every_option_and_no_other() -> None:
+    taken = set(inspect.signature(package.shared_session_scope_fixture).parameters)
+    told = set(typing.get_type_hints(_signatures.FixtureOptions))
+    assert taken == told | {"store", "serialize", "deserialize", "parse", "scope"}
 
 
 def test_a_name_that_is_none_is_told() -> None:

@@ -178,10 +178,13 @@ def _fill(parts: list[str], width: int, indent: str, between: str) -> list[str]:
     line = indent
     for part in parts:
         text = part if part is parts[-1] else part + between
-        if len(line) > len(indent) and len(line) + len(text) > width:
+        if line and not line.isspace():
+            if len(line) + 1 + len(text) <= width:
+                line += f" {text}"
+                continue
             found.append(line)
-            line = indent.ljust(len(indent) + 2)
-        line += text if line.isspace() or not line else f" {text}"
+            line = f"{indent}  "
+        line += text
     return [*found, line]
 
 

@@ -75,6 +75,12 @@ def test_a_wide_terminal_gets_fewer_lines() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", range(50, 160))
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    texts = _texts(_facts_of(SETUP), width)
+    assert [text for text in texts[:-3] if len(text) > width] == []
+
+
 def test_a_run_in_one_process_names_no_worker() -> None:
     alone = dataclasses.replace(_altered(worker="master", cleaned_by="master", parameters=""), takes=())
     assert _texts(_facts_of(alone)) == [

@@ -41,16 +41,29 @@ def not_cleaned_up(record: ShareRecord, deaths: Mapping[str, Death]) -> str:
     return f"{begin}, and the run was ended before it was cleaned up{value}"
 
 
-def waited_for(record: ShareRecord | None, waiters: Sequence[str], *, now: float, waited: float) -> str:
-    """Return the line about workers that wait, while they do; `record` is the setup's, if one goes on."""
+def waited_for(
+    record: ShareRecord | None, waiters: Sequence[str], *, now: float, waited: float, others: int
+) -> list[str]:
+    """Return the line about workers that wait, while they do, in the ways to say it, of which the longest is the first.
+
+    `record` is the setup's, if one goes on; `others` is how many more shares are waited for.
+    """
     verb = "waits" if len(waiters) == 1 else "wait"
     who = f"{', '.join(waiters)} {verb}"
+    more = f" (and {others} more)" if others else ""
     if record is None:
-        return f"{who} for a shared fixture, for {waited:.0f} s: another worker is cleaning it up, or decides about it"
-    took = max(now - record.started, 0.0)
-    return (
-        f"waiting for shared fixture {record.fixture}: {record.worker} has been setting it up for {took:.0f} s; {who}"
-    )
+        told = f"{who} for a shared fixture, for {waited:.0f} s"
+        return [f"{told}: another worker is cleaning it up, or decides about it{more}", told]
+    does = f"{record.worker} has been setting it up for {max(now - record.started, 0.0):.0f} s"
+    count = f"{len(waiters)} worker{'s' if len(waiters) > 1 else ''} {verb}"
+    place = record.fixture.partition(" with the parameter ")[0]
+    return [
+        f"waiting for shared fixture {record.fixture}: {does}; {who}{more}",
+        f"waiting for shared fixture {place}: {does}; {who}{more}",
+        f"waiting for {place}: {does}; {count}{more}",
+        f"waiting for {place}: {does}",
+        f"waiting for {record.fixture_name!r}: {does}",
+    ]
 
 
 def waited_too_long(worker: str, timeout: float, record: ShareRecord | None, *, now: float, is_alive: bool) -> str:

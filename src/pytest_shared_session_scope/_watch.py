@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import shutil
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_shared_session_scope import _report, _waiting
@@ -37,15 +38,18 @@ def watch(config: pytest.Config, directory: Path) -> None:
     verbosity = int(config.getoption("verbose", 0) or 0)
     if events is None or reporter is None or verbosity < 0:
         return
-    events.get = Watch(events.get, directory, Workers(directory, CONTROLLER), Teller(reporter, time)).get
+    teller = Teller(reporter, time, config.getoption("capture"))
+    events.get = Watch(events.get, directory, Workers(directory, CONTROLLER), teller).get
 
 
 class Teller:
     """Says on the terminal who waits: in one line that is kept up to date, or in one from time to time."""
 
-    def __init__(self, reporter: Any, clock: Any) -> None:
+    def __init__(self, reporter: Any, clock: Any, capture: str = "fd") -> None:
         self._reporter = reporter
         self._clock = clock
+        # Of what workers write to their standard error, which is the terminal, the controller knows nothing.
+        self._is_alone = reporter.isatty and capture == "fd"
         self._is_line_above = False
         self._about = ""
         self._next = 0.0
@@ -54,10 +58,10 @@ class Teller:
         """Note that something else may have been printed."""
         self._is_line_above = False
 
-    def tell(self, text: str, about: str, waited: float) -> None:
-        """Say who waits `about` what for so many seconds, if it is time to."""
+    def tell(self, texts: Sequence[str], about: str, waited: float) -> None:
+        """Say who waits `about` what for so many seconds, if it is time to; in the first way to say it that fits."""
         now = self._clock.monotonic()
-        can_replace = self._is_line_above and self._reporter.isatty
+        can_replace = self._is_line_above and self._is_alone
         if not can_replace and about == self._about and now < self._next:
             return
         self._about = about
@@ -66,14 +70,19 @@ class Teller:
             self._reporter.write(_ERASE_LINE_ABOVE)
         elif self._reporter.verbosity > 0:
             self._reporter.ensure_newline()
-        elif not self._is_line_above:
-            self._reporter.write("\n")  # the line may be full of dots
-        if self._reporter.isatty:
-            text = text[: shutil.get_terminal_size().columns - 1]  # of two lines only one could be erased
-        self._reporter.write(f"{text}\n", flush=True)
+        elif not self._is_line_above and self._reporter._tw.width_of_current_line:  # noqa: SLF001 - no other way to ask
+            self._reporter.write("\n")  # the line has dots in it
+        self._reporter.write(f"{self._fitting(texts)}\n", flush=True)
         self._is_line_above = True
         # pytest-sugar goes up again to the line of each test file, and does not know that there is one more below.
         getattr(self._reporter, "reset_tracked_lines", _do_nothing)()
+
+
+    def _fitting(self, texts: Sequence[str]) -> str:
+        if not self._reporter.isatty:
+            return texts[0]
+        width = shutil.get_terminal_size().columns - 1  # of two lines only one could be erased
+        return next((text for text in texts if len(text) <= width), texts[-1][:width])
 
 
 def _do_nothing() -> None:
@@ -132,7 +141,6 @@ def look(directory: Path, workers: Workers, teller: Teller, clock: Clock | Any) 
         record = None
     if record is None and files.has("ready"):
         return  # it was set up a moment ago: they are about to wake
-    text = _report.waited_for(record, [mark.worker for mark in longest], now=clock.time(), waited=waited)
-    if len(waits) > 1:
-        text += f" (and {len(waits) - 1} more)"
-    teller.tell(text, longest[0].key, waited)
+    waiters = [mark.worker for mark in longest]
+    texts = _report.waited_for(record, waiters, now=clock.time(), waited=waited, others=len(waits) - 1)
+    teller.tell(texts, longest[0].key, waited)

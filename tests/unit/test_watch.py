@@ -35,6 +35,11 @@ class Reporter:
     isatty: bool
     verbosity: int = 0
     text: str = ""
+    width_of_current_line: int = 1
+
+    @property
+    def _tw(self) -> Reporter:
+        return self
 
     def write(self, text: str, *, flush: bool = False) -> None:
         self.text += text
@@ -51,18 +56,36 @@ def test_on_a_terminal_one_line_is_kept_up_to_date() -> None:
     teller = _watch.Teller(reporter, clock)
     for waited in (3, 4, 5):
         clock.now += 1
-        teller.tell(f"{waited} s", "db", waited)
+        teller.tell([f"{waited} s"], "db", waited)
     assert reporter.text == f"\n3 s\n{ERASED}4 s\n{ERASED}5 s\n"
+
+
+@pytest.mark.parametrize(("capture", "replaced"), [("fd", True), ("no", False), ("sys", False), ("tee-sys", False)])
+def test_what_workers_may_print_themselves_is_not_erased(capture: str, replaced: bool) -> None:
+    """Their standard error is the terminal, which pytest keeps from them with one kind of capturing alone."""
+    clock, reporter = Clock(), Reporter(isatty=True)
+    teller = _watch.Teller(reporter, clock, capture)
+    for waited in (3, 4, 5):
+        clock.now += 1
+        teller.tell([f"{waited} s"], "db", waited)
+    assert (ERASED in reporter.text) is replaced
+    assert reporter.text.count("\n") == (4 if replaced else 2)
+
+
+def test_a_line_that_is_empty_is_used() -> None:
+    reporter = Reporter(isatty=False, width_of_current_line=0)
+    _watch.Teller(reporter, Clock()).tell(["3 s"], "db", 3)
+    assert reporter.text == "3 s\n"
 
 
 def test_what_else_is_printed_is_not_erased() -> None:
     clock, reporter = Clock(), Reporter(isatty=True)
     teller = _watch.Teller(reporter, clock)
-    teller.tell("3 s", "db", 3)
+    teller.tell(["3 s"], "db", 3)
     teller.note_output()
     for waited in (4, 5, 6, 7):
         clock.now += 1
-        teller.tell(f"{waited} s", "db", waited)
+        teller.tell([f"{waited} s"], "db", waited)
     assert reporter.text == f"\n3 s\n\n6 s\n{ERASED}7 s\n"
 
 
@@ -71,7 +94,7 @@ def test_elsewhere_it_is_repeated_sparingly() -> None:
     teller = _watch.Teller(reporter, clock)
     for waited in range(3, 300):
         clock.now = 1000.0 + waited
-        teller.tell(f"{waited} s", "db", waited)
+        teller.tell([f"{waited} s"], "db", waited)
         teller.note_output()
     assert reporter.text.split() == [
         f"{n}" if n == "s" else n for w in (3, 6, 12, 24, 48, 96, 156, 216, 276) for n in (str(w), "s")
@@ -81,16 +104,36 @@ def test_elsewhere_it_is_repeated_sparingly() -> None:
 def test_another_fixture_is_told_at_once_and_verbose_lines_are_ended() -> None:
     reporter = Reporter(isatty=False, verbosity=1)
     teller = _watch.Teller(reporter, Clock())
-    teller.tell("a", "a", 3)
-    teller.tell("b", "b", 3)
+    teller.tell(["a"], "a", 3)
+    teller.tell(["b"], "b", 3)
     assert reporter.text == "<fresh>a\n<fresh>b\n"
 
 
 def test_a_line_is_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     reporter = Reporter(isatty=True)
-    _watch.Teller(reporter, Clock()).tell("x" * 50, "db", 3)
+    _watch.Teller(reporter, Clock()).tell(["x" * 60, "x" * 50], "db", 3)
     assert reporter.text == "\n" + "x" * 19 + "\n"
+
+
+WAITS = {
+    200: "waiting for shared fixture 'db' (conftest.py:12) with the parameter 'pg': gw1 has been setting it up for 12 s; "
+    "gw0, gw2 wait (and 1 more)",
+    130: "waiting for shared fixture 'db' (conftest.py:12): gw1 has been setting it up for 12 s; gw0, gw2 wait (and 1 more)",
+    100: "waiting for 'db' (conftest.py:12): gw1 has been setting it up for 12 s; 2 workers wait (and 1 more)",
+    80: "waiting for 'db' (conftest.py:12): gw1 has been setting it up for 12 s",
+    60: "waiting for 'db': gw1 has been setting it up for 12 s",
+    40: "waiting for 'db': gw1 has been setting ",
+}
+
+
+@pytest.mark.parametrize("columns", WAITS)
+def test_a_narrow_terminal_is_told_the_most_that_fits(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    reporter = Reporter(isatty=True, width_of_current_line=0)
+    texts = waited_for(RECORD, ["gw0", "gw2"], now=1012.0, waited=11.0, others=1)
+    _watch.Teller(reporter, Clock()).tell(texts, "db", 11)
+    assert reporter.text == WAITS[columns] + "\n"
 
 
 def test_a_mark_is_left_after_two_seconds_and_taken_back(run_parent: Path) -> None:
@@ -147,9 +190,10 @@ def test_the_longest_wait_of_the_living_is_told(run_parent: Path) -> None:
 
 
 def test_without_a_setup_that_goes_on() -> None:
-    assert waited_for(None, ["gw0"], now=0.0, waited=4.0) == (
-        "gw0 waits for a shared fixture, for 4 s: another worker is cleaning it up, or decides about it"
-    )
+    assert waited_for(None, ["gw0"], now=0.0, waited=4.0, others=0) == [
+        "gw0 waits for a shared fixture, for 4 s: another worker is cleaning it up, or decides about it",
+        "gw0 waits for a shared fixture, for 4 s",
+    ]
 
 
 def test_the_queue_is_still_one(run_parent: Path) -> None:

@@ -202,7 +202,7 @@ class Engine:
         verdict = LettingGo(files, self.presence, yields_once, is_test_left, self.adopt).wait_for_verdict(
             self._clock, patience
         )
-        self._endings[share.key] = Ending(self._clock, since)
+        self._endings[share.key] = Ending(self._clock, since, self.observed.ending)
         return verdict
 
     @contextlib.contextmanager

@@ -62,10 +62,14 @@ class Asking:
 
 
 class Ending:
-    """The end of a share's setup, whose cleanup begins when this is made; `since` is when its worker let go."""
+    """The end of a share's setup, whose cleanup begins when this is made; `since` is when its worker let go.
 
-    def __init__(self, clock: Clock, since: float) -> None:
+    `item` is the node id of the test that has to wait for it.
+    """
+
+    def __init__(self, clock: Clock, since: float, item: str) -> None:
         self._clock = clock
+        self._item = item
         self._at = clock.time()
         self._began = clock.monotonic()
         self._waited = self._began - since
@@ -75,6 +79,7 @@ class Ending:
         return dataclasses.replace(
             record,
             cleanup_waited=self._waited,
+            cleanup_item=self._item,
             cleanup_started=self._at,
             cleanup_seconds=self._clock.monotonic() - self._began,
             cleanup_error=None if error is None else f"{type(error).__name__}: {error}",
@@ -82,9 +87,10 @@ class Ending:
 
 
 class Observed:
-    """What one worker has noted."""
+    """What one worker has noted. `ending` is the node id of the test that is being torn down, or was last."""
 
     def __init__(self) -> None:
+        self.ending = ""
         self.takes: list[Take] = []
         self.note = self.takes.append
 

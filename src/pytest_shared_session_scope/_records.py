@@ -30,7 +30,7 @@ class ShareRecord:
     the share from 1. `item` is the node id of the test that asked, `fixture_name` the name it asked for. `shown` is a
     short text for the value, without secrets; None until there is one. For the report alone: the annotated `value_type`
     and the `parameters` as text, the `size` of what is stored in bytes where it is known, and how long the worker that
-    cleaned up waited for the others, when it began, how long it took, and what was raised.
+    cleaned up waited for the others, in which test, when it began, how long it took, and what was raised.
     """
 
     fixture: str
@@ -49,6 +49,7 @@ class ShareRecord:
     parameters: str = ""
     size: int | None = None
     cleanup_waited: float = 0.0
+    cleanup_item: str = ""
     cleanup_started: float = 0.0
     cleanup_seconds: float = 0.0
     cleanup_error: str | None = None

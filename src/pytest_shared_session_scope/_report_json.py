@@ -35,6 +35,7 @@ class CleanupReport(_Model):
     """How a setup was cleaned up; `waited` is how long its worker waited until nobody could ask any more."""
 
     worker: str
+    test: str = Field(description="whose teardown it was part of")
     at: float
     waited: float
     seconds: float
@@ -145,6 +146,7 @@ def _cleanup(setup: _facts.Setup) -> dict[str, object] | None:
         return None
     return {
         "worker": record.cleaned_by,
+        "test": record.cleanup_item,
         "at": record.cleanup_started,
         "waited": record.cleanup_waited,
         "seconds": record.cleanup_seconds,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from pytest_shared_session_scope import _facts, _report
-from pytest_shared_session_scope._observed import READ
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._facts import Facts, Setup
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 _WORTH_TELLING: Final = 0.01
 # So many of the longest are listed where pytest was not asked for durations.
 _FEW: Final = 3
+# So many workers there are at least where one may wait for another.
+_OTHERS: Final = 2
 _A_TENTH: Final = 0.1
 _TEN: Final = 10.0
 _THOUSAND: Final = 1000
@@ -37,7 +38,7 @@ def lines(facts: Facts, width: int, durations: int | None = None) -> list[Line]:
     found = [line for setup in facts.setups for line in _setup(setup, facts, width)]
     found += [Line(text, {"red": True}) for text in facts.garbled]
     found += [Line(text) for text in _fill(_totals(facts), width, "", ";")]
-    return [*found, *_durations(facts, durations)]
+    return [*found, *whose_durations(facts, durations)]
 
 
 def not_cleaned_up(facts: Facts) -> list[str]:
@@ -130,24 +131,34 @@ def _totals(facts: Facts) -> list[str]:
     return told
 
 
-def _durations(facts: Facts, wanted: int | None) -> Iterator[Line]:
-    """Yield which tests only waited: pytest's own durations count that as their setup."""
-    waits = [
-        (take.waited, worker, take.item, setup)
-        for setup in facts.setups
-        for worker, take in setup.waits
-        if take.waited >= (_WORTH_TELLING if take.outcome == READ else 0.0)
-    ]
-    waits.sort(key=lambda wait: wait[0], reverse=True)
-    if not waits:
-        return
-    yield Line("these tests are not slow, they waited, which --durations counts as their setup:")
-    shown = waits[: _FEW if wanted is None else wanted or None]
-    for waited, worker, item, setup in shown:
-        record = setup.record
-        yield Line(f"  {seconds(waited)} in {worker} {item} for {record.fixture_name!r}")
-    if len(shown) < len(waits):
-        yield Line(f"  and {len(waits) - len(shown)} more, which --durations=0 lists")
+def whose_durations(facts: Facts, wanted: int | None) -> list[Line]:
+    """Return what tests did for others, or waited for: pytest's own durations count that as their setup or teardown.
+
+    `wanted` is as for `lines`. In a run in one process they are right: there it is as with any session fixture.
+    """
+    if len(facts.workers) < _OTHERS:
+        return []
+    least = _A_TENTH if wanted is None else _WORTH_TELLING
+    found = sorted((part for setup in facts.setups for part in _parts(setup) if part[0] >= least), reverse=True)
+    if not found:
+        return []
+    told = [Line("these tests are not slow; what --durations counts as their setup or teardown:")]
+    shown = found[: _FEW if wanted is None else wanted or None]
+    told += [Line(f"  {seconds(took)} in {worker} {item} {what}") for took, worker, item, what in shown]
+    if len(shown) < len(found):
+        told.append(Line(f"  and {len(found) - len(shown)} more, which --durations=0 lists"))
+    return told
+
+
+def _parts(setup: Setup) -> Iterator[tuple[float, str, str, str]]:
+    """Yield for how long which worker, in which test, did what."""
+    record, name = setup.record, repr(setup.record.fixture_name)
+    yield record.seconds, record.worker, record.item, f"set up {name}"
+    for worker, take in setup.waits:
+        yield take.waited, worker, take.item, f"waited for {name}"
+    if record.cleaned_by is not None:
+        yield record.cleanup_waited, record.cleaned_by, record.cleanup_item, f"waited to clean up {name}"
+        yield record.cleanup_seconds, record.cleaned_by, record.cleanup_item, f"cleaned up {name}"
 
 
 # --- words -----------------------------------------------------------------------------------------------

@@ -37,16 +37,23 @@ def tell(terminalreporter: pytest.TerminalReporter | None, config: pytest.Config
     left = _summary.not_cleaned_up(facts)
     if terminalreporter is None:
         return left
-    if is_wanted(config, facts):
+    lines = _lines(config, facts, left)
+    if lines:
         terminalreporter.section("shared fixtures", red=bool(left))
-        durations: int | None = config.getoption("durations", None)
-        for line in _summary.lines(facts, max(shutil.get_terminal_size().columns, 80), durations):
-            terminalreporter.line(line.text, **line.markup)
-    elif left:
-        terminalreporter.section("shared fixtures", red=True)
-        for text in left:
-            terminalreporter.line(text, red=True)
+    for line in lines:
+        terminalreporter.line(line.text, **line.markup)
     return left
+
+
+def _lines(config: pytest.Config, facts: Facts, left: list[str]) -> list[_summary.Line]:
+    durations: int | None = config.getoption("durations", None)
+    if is_wanted(config, facts):
+        return _summary.lines(facts, max(shutil.get_terminal_size().columns, 80), durations)
+    lines = [_summary.Line(text, {"red": True}) for text in left]
+    if durations is not None and config.stash[STATE].report == AUTO:
+        # Else what pytest prints of them would blame the tests that waited.
+        lines += _summary.whose_durations(facts, durations)
+    return lines
 
 
 def new_reporter(config: pytest.Config) -> pytest.TerminalReporter | None:

@@ -64,7 +64,7 @@ def _spans(setup: Setup) -> Iterator[tuple[Setup, str, float, float, str, str]]:
         if take.outcome == READ:
             yield setup, "read", take.at + take.waited, take.seconds, worker, take.item
     if record.cleaned_by is not None:
-        yield setup, "clean up", record.cleanup_started, record.cleanup_seconds, record.cleaned_by, ""
+        yield setup, "clean up", record.cleanup_started, record.cleanup_seconds, record.cleaned_by, record.cleanup_item
 
 
 def _micro(seconds: float) -> int:

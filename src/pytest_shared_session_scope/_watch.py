@@ -77,7 +77,6 @@ class Teller:
         # pytest-sugar goes up again to the line of each test file, and does not know that there is one more below.
         getattr(self._reporter, "reset_tracked_lines", _do_nothing)()
 
-
     def _fitting(self, texts: Sequence[str]) -> str:
         if not self._reporter.isatty:
             return texts[0]

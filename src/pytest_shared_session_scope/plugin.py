@@ -171,6 +171,8 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Note that a test asks for nothing any more; and that this worker does not, where the session ends with it."""
     state = item.config.stash[STATE]
     state.last_item = item
+    if state.shares is not None:
+        state.shares.engine.observed.ending = item.nodeid
     if state.progress is not None:
         state.progress.mark_over(item)
     if nextitem is None:

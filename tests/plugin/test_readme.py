@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from conftest import Suite
 from readme_types import REFUSED, TRAVELS, UNANNOTATED
 from test_summary import SETUP
 
-from pytest_shared_session_scope import _report_json, _summary, errors
+from pytest_shared_session_scope import _report_json, _summary, errors, shared_session_scope_fixture
 from pytest_shared_session_scope._codec import Codec, typed_codec, untyped_codec
 from pytest_shared_session_scope._facts import Facts
 from pytest_shared_session_scope.errors import SharedFixtureError
@@ -322,17 +323,40 @@ def test_the_options_of_pytest(suite: Suite) -> None:
     assert [row[0].strip("`") for row in _rows("option of pytest")] == offered
 
 
+def test_the_options_of_the_configuration(suite: Suite) -> None:
+    offered = re.findall(r"^  (shared_session_scope_\w+)", suite.run("--help").stdout.str(), re.MULTILINE)
+    assert [row[0].strip("`") for row in _rows("option of the configuration")] == offered
+
+
+def test_the_options_of_the_decorator() -> None:
+    told = [re.findall(r"`(\w+)`", row[0]) for row in _rows("option")]
+    offered = inspect.signature(shared_session_scope_fixture).parameters.keys() - {"scope"}  # which is refused
+    assert {name for names in told for name in names} == offered
+
+
 def test_the_fields_of_the_json_report() -> None:
     told = [re.findall(r"`([^`]+)`", row[0]) for row in _rows("field")]
     assert [name for names in told for name in names] == [*_report_json.SetupReport.model_fields]
     meaning = {row[0]: row[1] for row in _rows("field")}
-    for field, model in (
-        ("`takes`", _report_json.TakeReport),
-        ("`cleanup`", _report_json.CleanupReport),
-        ("`failure`", _report_json.FailureReport),
+    (said,) = [line for line in README.splitlines() if "The JSON has" in line]
+    for text, model in (
+        (meaning["`takes`"], _report_json.TakeReport),
+        (meaning["`cleanup`"], _report_json.CleanupReport),
+        (meaning["`failure`"], _report_json.FailureReport),
+        (said[said.index("The JSON has") :], _report_json.DeathReport),
+        (said[said.index("The JSON has") :], _report_json.Report),
     ):
-        assert set(re.findall(r"`([^`]+)`", meaning[field])) == model.model_fields.keys()
-    assert [*_report_json.Report.model_fields] == ["version", "run", "workers", "deaths", "setups"]
+        assert model.model_fields.keys() <= set(re.findall(r"`([^`]+)`", text))
+    words = {word for schema in _schemas(_report_json.Report.model_json_schema()) for word in schema.get("enum", [])}
+    assert words <= set(re.findall(r"`([^`]+)`", " ".join(meaning.values())))
+
+
+def _schemas(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield a JSON schema, and each schema in it."""
+    if isinstance(schema, dict):
+        yield schema
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []:
+        yield from _schemas(inner)
 
 
 def test_the_table_of_errors() -> None:

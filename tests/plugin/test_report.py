@@ -88,8 +88,11 @@ def test_the_section(servers: Suite) -> None:
         [line for line in section if "shared fixtures;" in line],
         ["3 shared fixtures; set up in TIME; TIME of setting up saved;"],
     )
-    assert "these tests are not slow, they waited, which --durations counts as their setup:" in section
-    _check([line for line in section if line.endswith("for 'server'")], [r"  TIME in GW test_it.py::\S+ for 'server'"])
+    assert "these tests are not slow; what --durations counts as their setup or teardown:" in section
+    _check(
+        [line for line in section if line.endswith("waited for 'server'")],
+        [r"  TIME in GW test_it.py::\S+ waited for 'server'"],
+    )
     assert max(map(len, section)) <= 80
 
 
@@ -202,6 +205,40 @@ def test_nothing_of_the_report_is_loaded_where_nothing_is_shared(suite: Suite) -
     path = suite.path / "test_it.py"
     path.write_text(path.read_text().replace("from pytest_shared_session_scope import *", ""))
     suite.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("ini", ["auto", "never"])
+@pytest.mark.parametrize("quiet", [[], ["-q"]])
+def test_who_asks_for_durations_is_told_whose_they_are(suite: Suite, ini: str, quiet: list[str]) -> None:
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> Iterator[int]:
+            time.sleep(0.2)
+            yield 1
+        """,
+        test_a="def test_a(db): pass",
+        test_b="""
+        def test_b():
+            time.sleep(1)
+
+        def test_c(db): pass
+        """,
+    )
+    suite.path.joinpath("pytest.ini").write_text(f"[pytest]\nshared_session_scope_report = {ini}\n")
+    section = _section(suite.run("--durations=2", "--dist", "loadfile", *quiet, workers=2))
+    if ini == "never":
+        assert section == []
+        return
+    _check(
+        section,
+        [
+            "these tests are not slow; what --durations counts as their setup or teardown:",
+            "  TIME in GW test_a.py::test_a waited to clean up 'db'",
+            "  TIME in GW test_a.py::test_a set up 'db'",
+            *(["  and 1 more, which --durations=0 lists"] if len(section) > 3 else []),
+        ],
+    )
 
 
 # --- files -----------------------------------------------------------------------------------------------
@@ -393,7 +430,7 @@ def test_on_a_terminal_nothing_is_garbled(suite: Suite, plugin: str) -> None:
     ticks = [line for line in lines if re.match(r"[ \w.]*[.✓]{2}", line)]
     assert sum(len(re.findall("✓" if plugin == "pytest_sugar" else r"\.(?!py)", line)) for line in ticks) == 18, lines
     assert any(re.fullmatch(HEAD, line) for line in lines)
-    assert any("for 'db'" in line for line in lines)
+    assert any("waited for 'db'" in line for line in lines)
 
 
 def test_a_reporter_that_asks_for_no_summary(suite: Suite) -> None:

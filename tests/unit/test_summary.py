@@ -27,6 +27,7 @@ RECORD = ShareRecord(
     value_type="Database",
     parameters="backend='pg'",
     size=1234,
+    cleanup_item="test_b.py::test_end",
     cleanup_started=1003.0,
     cleanup_seconds=0.05,
 )
@@ -60,9 +61,10 @@ def test_one_setup() -> None:
         "    waited for 2.40 s at most; cleaned up by gw0 in 50 ms",
         "1 shared fixture; set up in 2.50 s; 5.00 s of setting up saved;",
         "  waited for 3.90 s by all workers together; cleaned up in 50 ms",
-        "these tests are not slow, they waited, which --durations counts as their setup:",
-        "  2.40 s in gw0 test_b.py::test_two for 'db'",
-        "  1.50 s in gw2 test_c.py::test_three for 'db'",
+        "these tests are not slow; what --durations counts as their setup or teardown:",
+        "  2.50 s in gw1 test_a.py::test_one set up 'db'",
+        "  2.40 s in gw0 test_b.py::test_two waited for 'db'",
+        "  1.50 s in gw2 test_c.py::test_three waited for 'db'",
     ]
 
 
@@ -78,7 +80,7 @@ def test_a_wide_terminal_gets_fewer_lines() -> None:
 @pytest.mark.parametrize("width", range(50, 160))
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     texts = _texts(_facts_of(SETUP), width)
-    assert [text for text in texts[:-3] if len(text) > width] == []
+    assert [text for text in texts[:-4] if len(text) > width] == []
 
 
 def test_a_run_in_one_process_names_no_worker() -> None:
@@ -150,14 +152,31 @@ def test_nothing_was_shared() -> None:
     assert _texts(Facts((), (), {})) == ["no fixture was shared"]
 
 
+def test_what_the_last_tests_did_is_listed() -> None:
+    setup = _altered(cleanup_waited=4.0, cleanup_seconds=3.0)
+    waited, cleaned = _texts(_facts_of(setup), durations=2)[-3:-1]
+    assert waited == "  4.00 s in gw0 test_b.py::test_end waited to clean up 'db'"
+    assert cleaned == "  3.00 s in gw0 test_b.py::test_end cleaned up 'db'"
+
+
+def test_what_is_short_is_listed_where_durations_are_asked_for() -> None:
+    facts = _facts_of(dataclasses.replace(_altered(seconds=0.05), takes=TAKES[:1]), SETUP)
+    assert "  50 ms in gw1 test_a.py::test_one set up 'db'" in _texts(facts, durations=0)
+    assert not [text for text in _texts(facts) if text.startswith("  50 ms in") or text.endswith("more")]
+
+
+def test_nobody_else_is_to_be_told_whose_setup_it_was() -> None:
+    assert _texts(_facts_of(dataclasses.replace(SETUP, takes=TAKES[:1])), durations=0)[-1].startswith("1 shared")
+
+
 @pytest.mark.parametrize(("durations", "listed"), [(None, 3), (2, 2), (0, 5)])
 def test_as_many_waits_are_listed_as_durations_asks_for(durations: int | None, listed: int) -> None:
     takes = tuple((f"gw{i}", Take("db-1", f"test_{i}", 0.0, 1.0 + i, NOTHING)) for i in range(5))
-    setup = dataclasses.replace(_altered(end=_facts.FAILED, failure=FAILURE), takes=takes)
+    setup = dataclasses.replace(_altered(end=_facts.FAILED, failure=FAILURE, seconds=0.0, cleaned_by=None), takes=takes)
     texts = _texts(_facts_of(setup), durations=durations)
-    waits = [text for text in texts if text.endswith("for 'db'")]
+    waits = [text for text in texts if text.endswith("waited for 'db'")]
     assert len(waits) == listed
-    assert waits[0] == "  5.00 s in gw4 test_4 for 'db'"
+    assert waits[0] == "  5.00 s in gw4 test_4 waited for 'db'"
     more = [text for text in texts if "more" in text]
     assert more == ([] if listed == 5 else [f"  and {5 - listed} more, which --durations=0 lists"])
 

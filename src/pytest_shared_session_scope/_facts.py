@@ -42,11 +42,6 @@ class Setup:
     holders: tuple[str, ...] = ()
 
     @property
-    def definition(self) -> str:
-        """The fixture's name and place."""
-        return self.record.fixture.partition(" with the parameter ")[0]
-
-    @property
     def takers(self) -> list[str]:
         """The workers whose tests got the value."""
         took = {worker for worker, take in self.takes if take.outcome != NOTHING}

@@ -55,6 +55,11 @@ class ShareRecord:
     cleanup_error: str | None = None
     format: int = FORMAT
 
+    @property
+    def definition(self) -> str:
+        """The fixture's name and place."""
+        return self.fixture.partition(" with the parameter ")[0]
+
 
 def encode(record: ShareRecord) -> str:
     """Return the record as JSON text."""

@@ -56,12 +56,11 @@ def waited_for(
         return [f"{told}: another worker is cleaning it up, or decides about it{more}", told]
     does = f"{record.worker} has been setting it up for {max(now - record.started, 0.0):.0f} s"
     count = f"{len(waiters)} worker{'s' if len(waiters) > 1 else ''} {verb}"
-    place = record.fixture.partition(" with the parameter ")[0]
     return [
         f"waiting for shared fixture {record.fixture}: {does}; {who}{more}",
-        f"waiting for shared fixture {place}: {does}; {who}{more}",
-        f"waiting for {place}: {does}; {count}{more}",
-        f"waiting for {place}: {does}",
+        f"waiting for shared fixture {record.definition}: {does}; {who}{more}",
+        f"waiting for {record.definition}: {does}; {count}{more}",
+        f"waiting for {record.definition}: {does}",
         f"waiting for {record.fixture_name!r}: {does}",
     ]
 

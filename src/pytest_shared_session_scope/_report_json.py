@@ -106,7 +106,7 @@ def _setup(setup: _facts.Setup) -> SetupReport:
     record = setup.record
     return SetupReport.model_validate(
         {
-            "fixture": setup.definition,
+            "fixture": record.definition,
             "name": record.fixture_name,
             "kind": record.kind,
             "type": record.value_type,
@@ -122,22 +122,25 @@ def _setup(setup: _facts.Setup) -> SetupReport:
             "taken_by": setup.takers,
             "waited": setup.waited,
             "saved": setup.saved,
-            "takes": [_take(worker, take) for worker, take in setup.takes],
+            "takes": [take_report(worker, take) for worker, take in setup.takes],
             "cleanup": _cleanup(setup),
             "failure": _failure(setup),
         }
     )
 
 
-def _take(worker: str, take: Take) -> dict[str, object]:
-    return {
-        "worker": worker,
-        "test": take.item,
-        "at": take.at,
-        "waited": take.waited,
-        "seconds": 0.0 if take.outcome == NOTHING else take.seconds,
-        "outcome": take.outcome,
-    }
+def take_report(worker: str, take: Take) -> TakeReport:
+    """Return the report of one take."""
+    return TakeReport.model_validate(
+        {
+            "worker": worker,
+            "test": take.item,
+            "at": take.at,
+            "waited": take.waited,
+            "seconds": 0.0 if take.outcome == NOTHING else take.seconds,
+            "outcome": take.outcome,
+        }
+    )
 
 
 def _cleanup(setup: _facts.Setup) -> dict[str, object] | None:

@@ -65,7 +65,7 @@ def _setup(setup: Setup, facts: Facts, width: int) -> Iterator[Line]:
 
 def _head(setup: Setup) -> Iterator[str]:
     record = setup.record
-    yield setup.definition + (f" with {record.parameters}" if record.parameters else "")
+    yield record.definition + (f" with {record.parameters}" if record.parameters else "")
     yield record.kind
     if record.value_type:
         yield record.value_type

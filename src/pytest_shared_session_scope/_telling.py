@@ -93,19 +93,6 @@ def _path(config: pytest.Config, option: str) -> Path | None:
     return path
 
 
-def add_properties(config: pytest.Config, facts: Facts) -> None:
-    """Give the test suite in pytest's JUnit XML a property for each setup: its part of the JSON report."""
-    from pytest_shared_session_scope._report_json import report
-
-    setups = report(facts, config.stash[STATE].run).setups
-    for plugin in config.pluginmanager.get_plugins():
-        # What pytest's fixture `record_testsuite_property` calls; a fixture is nothing that a controller has.
-        add: Any = getattr(plugin, "add_global_property", None)
-        if add is not None:
-            for setup in setups:
-                add(f"shared fixture {setup.fixture}", setup.model_dump_json(exclude={"takes"}))
-
-
 def is_wanted(config: pytest.Config, facts: Facts) -> bool:
     """Say whether the whole section is wanted, by the option, the ini, or since something went wrong."""
     word = config.stash[STATE].report

@@ -156,6 +156,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         state.workers = _run.Workers(state.directory, state.worker)
         state.workers.hold_lease()
     state.progress = Progress(session.items, path, is_each=state.is_each)
+    if session.config.getoption("xmlpath", None):
+        from pytest_shared_session_scope import _junit
+
+        _junit.add_to_tests(session.config, state)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -188,10 +192,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     directory, deaths = _directory_and_deaths(config)
     is_told = config.stash[STATE].worker == "master" and config.getoption("xmlpath", None)
     if is_told and directory is not None and _has_shares(directory):
-        from pytest_shared_session_scope import _telling
+        from pytest_shared_session_scope import _junit, _telling
 
         # Before pytest writes its file. Without workers, the fixtures have ended with the last test by now.
-        _telling.add_properties(config, _telling.facts_of(config, directory, deaths))
+        _junit.add_to_suite(config, _telling.facts_of(config, directory, deaths), config.stash[STATE].run)
     if _CONTROLLER in config.stash:
         return
     _drain(session, session.config.stash[STATE], is_cut_short=exitstatus not in _NORMAL_ENDS)

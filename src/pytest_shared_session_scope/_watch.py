@@ -38,7 +38,7 @@ def watch(config: pytest.Config, directory: Path) -> None:
     verbosity = int(config.getoption("verbose", 0) or 0)
     if events is None or reporter is None or verbosity < 0:
         return
-    teller = Teller(reporter, time, config.getoption("capture"))
+    teller = Teller(reporter, time, str(config.getoption("capture")))
     events.get = Watch(events.get, directory, Workers(directory, CONTROLLER), teller).get
 
 

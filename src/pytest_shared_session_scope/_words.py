@@ -80,7 +80,7 @@ def shown(value: Any, depth: int = 2) -> str:
     """Return a short text for a value: of what is Python's own its `repr`, of anything else its class."""
     cls = type(value)
     if cls in _SHOWN:
-        return _shortened(_text(value))
+        return shortened(_text(value))
     if value is ABSENT:
         return "nothing"
     if isinstance(value, type | types.FunctionType):
@@ -110,7 +110,8 @@ def _text(value: Any) -> str:
     return str(value) if isinstance(value, datetime.date) else repr(value)
 
 
-def _shortened(text: str, at_most: int = 60) -> str:
+def shortened(text: str, at_most: int = 60) -> str:
+    """Return a text without its middle where it is too long."""
     half = at_most // 2
     return text if len(text) <= at_most else f"{text[:half]}...{text[-half:]}"
 

@@ -17,6 +17,7 @@ from typing_extensions import Unpack
 
 from pytest_shared_session_scope import _checks
 from pytest_shared_session_scope._definition import Definition, Options
+from pytest_shared_session_scope._frames import Cut
 from pytest_shared_session_scope._signatures import (
     DeserializeWithoutSerialize,
     FixtureOptions,
@@ -154,26 +155,29 @@ def shared_session_scope_fixture(
         DefinitionError: what is decorated or passed is wrong. Names that the annotation uses need to be there only when
             the fixture is first used.
     """
+    __tracebackhide__ = True
     frame = _caller()
     is_bare = _checks.is_fixture(store) or (callable(store) and not hasattr(store, "read"))
     given_store: Any = None if is_bare else store
     fixture_options = {"params": params, "ids": ids, "autouse": autouse, "name": name}
 
     def decorate(function: Any) -> Any:
-        fixture = _checks.describe(function, name)
-        _checks.check_function(function, fixture)
-        _checks.check_options(fixture, store=given_store, timeout=timeout, scope=scope, first=first)
-        _checks.check_pair(fixture, serialize, deserialize)
-        options = Options(
-            store=FileStore() if given_store is None else given_store,
-            serialize=serialize,
-            deserialize=deserialize,
-            parse=parse,
-            first=first,
-            timeout=timeout,
-            metadata_storage=metadata_storage,
-        )
-        return _make_fixture(function, options, fixture, frame, fixture_options)
+        __tracebackhide__ = True
+        with Cut():
+            fixture = _checks.describe(function, name)
+            _checks.check_function(function, fixture)
+            _checks.check_options(fixture, store=given_store, timeout=timeout, scope=scope, first=first)
+            _checks.check_pair(fixture, serialize, deserialize)
+            options = Options(
+                store=FileStore() if given_store is None else given_store,
+                serialize=serialize,
+                deserialize=deserialize,
+                parse=parse,
+                first=first,
+                timeout=timeout,
+                metadata_storage=metadata_storage,
+            )
+            return _make_fixture(function, options, fixture, frame, fixture_options)
 
     if is_bare:
         return decorate(store)
@@ -240,6 +244,7 @@ def shared_json_scope_fixture(
 
     What `serialize` returns may be any JSON value.
     """
+    __tracebackhide__ = True
     if store is None and (serialize is not None or deserialize is not None):
         store = JsonStore()
     decorator: Any = shared_session_scope_fixture  # which overload it is was decided by who calls

@@ -49,6 +49,23 @@ def trim(excinfo: pytest.ExceptionInfo[BaseException], rootdir: Path) -> None:
     _trim(excinfo.value, excinfo.tb, rootdir, set())
 
 
+class Cut:
+    """Cuts, of an error of the package that is raised inside, what lies below the frame that this is used in.
+
+    For what is raised where a user decorates: no hook of pytest's sees that before it is printed.
+    """
+
+    def __enter__(self) -> None:
+        """Do nothing yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: types.TracebackType | None
+    ) -> None:
+        if isinstance(error, SharedFixtureError) and traceback is not None:
+            traceback.tb_next = None
+            _trim_chain(error, Path(), set())
+
+
 def _trim(error: BaseException, traceback: types.TracebackType | None, rootdir: Path, seen: set[int]) -> None:
     _trim_chain(error, rootdir, seen)
     for one in getattr(error, "exceptions", ()):  # of a group
@@ -76,7 +93,11 @@ def _trim_chain(error: BaseException, rootdir: Path, seen: set[int]) -> None:
 
 
 def _has_user_frame(error: BaseException) -> bool:
-    return any(_is_users(_module(entry)) for entry in _entries(error.__traceback__))
+    # An annotation that is a string is evaluated among the user's names, but in no line of a file.
+    entries = (
+        entry for entry in _entries(error.__traceback__) if not entry.tb_frame.f_code.co_filename.startswith("<")
+    )
+    return any(_is_users(_module(entry)) for entry in entries)
 
 
 def _kept(traceback: types.TracebackType | None, error: BaseException) -> list[types.TracebackType] | None:

@@ -62,6 +62,7 @@ def shared_session_scope_json(function: Any = None, /, **options: Any) -> Any:
     value has yet to be set up. A generator yields twice whatever its annotation. It takes the same options but for
     `store` and `first`. Of `serialize` and `deserialize` one may be left out; type checkers want both.
     """
+    __tracebackhide__ = True
     return _decorate(JsonStore(), function, options, serialize=_as_json_has_it)
 
 
@@ -101,10 +102,12 @@ def shared_session_scope_pickle(function: Any = None, /, **options: Any) -> Any:
     Loading a pickle can run code, so the value is trusted as far as the run's directory is: only its user can write
     there.
     """
+    __tracebackhide__ = True
     return _decorate(PickleStore(), function, options, serialize=_as_it_is)
 
 
 def _decorate(store: Any, function: Any, options: dict[str, Any], serialize: Callable[[Any], Any]) -> Any:
+    __tracebackhide__ = True
     if function is not None and not inspect.isfunction(function) and not _checks.is_fixture(function):
         raise DefinitionError(
             _checks.describe(function, None), "only a function can be a fixture; to parse with it, pass parse= by name"

@@ -21,6 +21,10 @@ ERRORS = {
         "@shared_session_scope_fixture\ndef db() -> int: return 'x'",
         "CodecError: shared fixture 'db' (conftest.py:*): its value does not match its annotation: *",
     ),
+    "a name that is not there": (
+        "@shared_session_scope_fixture\ndef db() -> 'Thing': return 1",
+        "AnnotationError: shared fixture 'db' (conftest.py:*): its return annotation names 'Thing', which is not defined; *",
+    ),
     "one yield": (
         "@shared_session_scope_fixture\ndef db():\n    yield 1",
         "ProtocolError: shared fixture 'db' (conftest.py:*): it must yield exactly twice: *",
@@ -58,6 +62,33 @@ def test_our_own_errors(suite: Suite, style: str) -> None:
     if style != "line":
         # The last line of each traceback is the fixture's definition.
         assert len(re.findall(r"^ +@shared_session_scope_fixture$|^> +@shared", text, re.MULTILINE)) == len(ERRORS)
+
+
+AT_DEFINITION = {
+    "scope": "@shared_session_scope_fixture(scope='module')\ndef db(): return 1",
+    "annotation": "@shared_session_scope_fixture\ndef db() -> int:\n    yield 1",
+    "annotation that is no type": "@shared_session_scope_fixture\ndef db() -> 'int[': return 1",
+    "json": "@shared_json_scope_fixture(deserialize=str)\ndef db(): return 1",
+    "later": "@shared_session_scope_json(dict)\ndef db(): return 1",
+    "later, called": "@shared_session_scope_pickle(timeout=-1)\ndef db(): return 1",
+}
+
+
+@pytest.mark.parametrize("code", AT_DEFINITION.values(), ids=list(AT_DEFINITION))
+@pytest.mark.parametrize("module", ["conftest", "test_it"])
+def test_what_is_refused_where_it_is_defined(suite: Suite, code: str, module: str) -> None:
+    """There Python itself puts in what it went through; pytest leaves out what is hidden, but in its style `native`."""
+    suite.write(**{module: code + "\n\ndef test_it(db): pass"})
+    for style in STYLES:
+        result = suite.run("--tb", style)
+        assert result.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED)
+        text = result.stdout.str() + result.stderr.str()
+        ours = re.findall(r"pytest_shared_session_scope/(\w+)", text)
+        assert ours in ([], ["_decorator"], ["_later"] * 2, ["_decorator"] * 2, ["_later"] * 2 + ["_decorator"])
+        assert not ours or (style == "native" and module == "test_it")
+        assert "exception was the direct cause" not in text
+        if style != "no" or module == "conftest":
+            assert re.search(r"\w+Error: shared fixture '(db|dict)'", text), text
 
 
 @pytest.mark.parametrize("style", STYLES)

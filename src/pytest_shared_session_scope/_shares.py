@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope import _frames, _identity, _run
+from pytest_shared_session_scope import _frames, _identity, _lock_holder, _run
 from pytest_shared_session_scope._annotation import Kind
 from pytest_shared_session_scope._decisions import Verdict
 from pytest_shared_session_scope._engine import Engine
@@ -181,16 +181,21 @@ class NamedLock:
         self._name = name
         self._timeout = timeout
         self._lock = _run.new_lock(directory / "locks" / digest)
+        self._holder = _lock_holder.Note(directory / "locks" / f"{digest}.json", config.stash[STATE].worker)
 
     def __enter__(self) -> None:
         __tracebackhide__ = True
         if not _run.wait_lock(self._lock, self._timeout):
             _frames.trim_from_now_on(self._config)
-            raise LockTimeoutError(
-                repr(self._name),
-                f"another worker held it for the {self._timeout:g} s that this worker waited; raise timeout= or look "
-                f"at what is done under the lock",
-            )
+            raise LockTimeoutError(repr(self._name), self._holder.told(self._timeout or 0.0))
+        try:
+            self._holder.write()
+        except BaseException:  # an interrupt, after which nobody would leave the lock
+            self._lock.release()
+            raise
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        try:
+            self._holder.remove()
+        finally:
+            self._lock.release()

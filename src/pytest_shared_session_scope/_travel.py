@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_shared_session_scope import _records
 from pytest_shared_session_scope.errors import SharedFixtureError, StoreError
-from pytest_shared_session_scope.store import LocalFileStoreMixin, holds_of
+from pytest_shared_session_scope.store import LocalFileStoreMixin, PickleStore, holds_of
 from pytest_shared_session_scope.types import Store, StoreValueNotExists
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Travel:
         except SharedFixtureError:
             raise
         except Exception as error:
-            raise StoreError(self.fixture, f"its value could not be written to {self._store}: {_say(error)}") from error
+            raise StoreError(self.fixture, f"its value could not be written to {self._say(error, 'write')}") from error
         return copy
 
     def read(self) -> object:
@@ -53,7 +53,7 @@ class Travel:
         except StoreError as error:
             raise StoreError(self.fixture, f"its value cannot be read: {error.reason}") from error
         except Exception as error:
-            raise StoreError(self.fixture, f"its value could not be read from {self._store}: {_say(error)}") from error
+            raise StoreError(self.fixture, f"its value could not be read from {self._say(error, 'read')}") from error
         return self.codec.load(data)
 
     def delete(self) -> None:
@@ -66,7 +66,7 @@ class Travel:
         except Exception as error:
             raise StoreError(
                 self.fixture,
-                f"it was cleaned up, but its value could not be deleted from {self._store}: {_say(error)}",
+                f"it was cleaned up, but its value could not be deleted from {self._say(error, 'delete')}",
             ) from error
 
     def size(self) -> int | None:
@@ -110,6 +110,11 @@ class Travel:
     def _store(self) -> str:
         return type(self.store).__name__
 
-
-def _say(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    def _say(self, error: Exception, step: str) -> str:
+        """Return what a step of the store raised, and what to do where that does not say it."""
+        told = f"{self._store}: {type(error).__name__}: {error}"
+        if isinstance(error, OSError):
+            return told
+        if isinstance(self.store, PickleStore):
+            return f"{told}; share what can be pickled, and make the rest of it with parse= in each worker"
+        return f"{told}; look at the store's {step}"

@@ -464,6 +464,25 @@ def test_on_a_terminal_nothing_is_garbled(suite: Suite, plugin: str) -> None:
     assert any("waited for 'db'" in line for line in lines)
 
 
+def test_on_a_terminal_what_workers_print_themselves_is_left(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        import sys
+
+        @shared_session_scope_fixture
+        def db() -> int:
+            for step in range(8):
+                time.sleep(1)
+                print("step", step, file=sys.stderr, flush=True)
+            return 1
+        """,
+        test_it=SLOW_TEST,
+    )
+    lines = _screen(suite, "-p", "xdist", "-n", "3", "-s")
+    assert [line for line in lines if line.startswith("step ")] == [f"step {step}" for step in range(8)]
+    assert any(line.startswith("waiting for shared fixture 'db'") for line in lines)
+
+
 def test_a_reporter_that_asks_for_no_summary(suite: Suite) -> None:
     """As pytest-rich, which takes the place of pytest's own on a terminal. With workers it fails by itself."""
     pytest.importorskip("pytest_rich", reason="pytest-rich is not installed")

@@ -177,8 +177,36 @@ def test_a_lock_that_cannot_be_had_in_time(suite: Suite) -> None:
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E*LockTimeoutError: shared lock 'name': another worker held it for the 0.05 s that this worker waited; "
-            "raise timeout= or look at what is done under the lock",
+            "E*LockTimeoutError: shared lock 'name': worker gw? waited 0.05 s for it: worker gw? has held it for * s, "
+            "since test_a.py::test_a (call); raise timeout= or look at what is done under the lock",
             "test_b.py:*: LockTimeoutError",
         ]
     )
+
+
+def test_a_lock_that_is_entered_twice_says_so(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+        def test_it(shared_lock):
+            with shared_lock("name"), shared_lock("name", timeout=0.05):
+                pass
+        """
+    )
+    suite.run().stdout.fnmatch_lines(
+        [
+            "E*LockTimeoutError: shared lock 'name': worker master waited 0.05 s for it, and has held it itself for * s, "
+            "since test_it.py::test_it (call); it can be entered once at a time: leave it first"
+        ]
+    )
+
+
+def test_what_a_lock_notes_of_its_holder_goes_with_it(suite: Suite) -> None:
+    suite.write(
+        test_it="""
+        def test_it(shared_lock, tmp_path_factory):
+            with shared_lock("name"): pass
+            [locks] = tmp_path_factory.getbasetemp().glob("**/locks")
+            assert not list(locks.glob("*.json"))
+        """
+    )
+    suite.run().assert_outcomes(passed=1)

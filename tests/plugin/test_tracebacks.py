@@ -25,8 +25,12 @@ ERRORS = {
         "@shared_session_scope_fixture\ndef db() -> 'Thing': return 1",
         "AnnotationError: shared fixture 'db' (conftest.py:*): its return annotation names 'Thing', which is not defined; *",
     ),
-    "one yield": (
-        "@shared_session_scope_fixture\ndef db():\n    yield 1",
+    "a value that pickle cannot carry": (
+        "@shared_session_scope_fixture(PickleStore())\ndef db(): return lambda: 1",
+        "StoreError: shared fixture 'db' (conftest.py:*): its value could not be written to PickleStore: *Error: *; share "
+        "what can be pickled, and make the rest of it with parse= in each worker",
+    ),
+    "one yield": (        "@shared_session_scope_fixture\ndef db():\n    yield 1",
         "ProtocolError: shared fixture 'db' (conftest.py:*): it must yield exactly twice: *",
     ),
     "three yields": (
@@ -61,7 +65,7 @@ def test_our_own_errors(suite: Suite, style: str) -> None:
         pytest.LineMatcher(lines).fnmatch_lines([f"*{words.replace('db', f'db{i}')}"])
     if style != "line":
         # The last line of each traceback is the fixture's definition.
-        assert len(re.findall(r"^ +@shared_session_scope_fixture$|^> +@shared", text, re.MULTILINE)) == len(ERRORS)
+        assert len(re.findall(r"^ +@shared_session_scope_fixture\S*$|^> +@shared", text, re.MULTILINE)) == len(ERRORS)
 
 
 AT_DEFINITION = {
@@ -123,7 +127,7 @@ def test_what_a_users_store_raises_stays_in_sight(suite: Suite) -> None:
     )
     text = "\n".join(_lines(suite))
     assert 'raise RuntimeError("full")' in text
-    assert "its value could not be written to Full: RuntimeError: full" in text
+    assert "its value could not be written to Full: RuntimeError: full; look at the store's write" in text
     assert "pytest_shared_session_scope/" not in text
 
 

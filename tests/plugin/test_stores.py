@@ -236,17 +236,29 @@ def test_a_store_that_cannot_tell_a_size(suite: Suite) -> None:
     assert [words for _, *words in suite.events] == [["setup"], ["cleanup"]]
 
 
+_NOT_STORED = "its value cannot be read: the file *shared-session-scope/values/* is not what was stored: "
 BROKEN = {
-    "truncated": "path.write_bytes(path.read_bytes()[:-1])",
-    "garbled": "path.write_bytes(path.read_bytes().replace(b'value', b'VALUE'))",
-    "foreign": "path.write_bytes(b'hello')",
-    "empty": "path.write_bytes(b'')",
-    "gone": "path.unlink()",
+    "truncated": ("path.write_bytes(path.read_bytes()[:-1])", f"{_NOT_STORED}its length or checksum differs"),
+    "garbled": (
+        "path.write_bytes(path.read_bytes().replace(b'value', b'VALUE'))",
+        f"{_NOT_STORED}its length or checksum differs",
+    ),
+    "foreign": ("path.write_bytes(b'hello')", f"{_NOT_STORED}it has no header of this store"),
+    "empty": ("path.write_bytes(b'')", f"{_NOT_STORED}it has no header of this store"),
+    "gone": (
+        "path.unlink()",
+        "its value is gone from FileStore, though no worker has cleaned it up; was the run's directory removed while it "
+        "is in use[?]",
+    ),
+    "unreadable": (
+        "path.unlink(); path.mkdir()",
+        "its value could not be read from FileStore: *Error: *",
+    ),
 }
 
 
-@pytest.mark.parametrize("damage", BROKEN.values(), ids=BROKEN.keys())
-def test_a_damaged_value_is_an_error_that_names_the_fixture(suite: Suite, damage: str) -> None:
+@pytest.mark.parametrize(("damage", "words"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_damaged_value_is_an_error_that_names_the_fixture(suite: Suite, damage: str, words: str) -> None:
     suite.write(
         conftest=f"""
         @shared_session_scope_fixture
@@ -271,7 +283,7 @@ def test_a_damaged_value_is_an_error_that_names_the_fixture(suite: Suite, damage
     )
     result = suite.run("--dist", "loadfile", workers=2)
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["E*StoreError: shared fixture 'db' (conftest.py:*): its value *"])
+    result.stdout.fnmatch_lines([f"E*StoreError: shared fixture 'db' (conftest.py:*): {words}"])
     assert suite.words("setup") == [["setup"]]
 
 

@@ -30,7 +30,8 @@ ERRORS = {
         "StoreError: shared fixture 'db' (conftest.py:*): its value could not be written to PickleStore: *Error: *; share "
         "what can be pickled, and make the rest of it with parse= in each worker",
     ),
-    "one yield": (        "@shared_session_scope_fixture\ndef db():\n    yield 1",
+    "one yield": (
+        "@shared_session_scope_fixture\ndef db():\n    yield 1",
         "ProtocolError: shared fixture 'db' (conftest.py:*): it must yield exactly twice: *",
     ),
     "three yields": (

@@ -90,6 +90,10 @@ AT_DEFINITION = {
         "@shared_session_scope_fixture(JsonStore(), deserialize=tuple)\ndef db(): return 1",
         "'db' (*conftest.py:*): it has deserialize but no serialize; pass both, or neither",
     ),
+    "an annotation that is none": (
+        "@shared_session_scope_fixture\ndef db() -> 'int[': return 1",
+        "'db' (*conftest.py:*): its return annotation 'int[[]' cannot be resolved: SyntaxError: *; correct the annotation",
+    ),
     "a generator with no generator's annotation": (
         "@shared_session_scope_fixture\ndef db() -> int:\n    yield 1",
         "'db' (*conftest.py:*): it yields, but its return annotation is int; annotate it -> Iterator[[]T[]]*",

@@ -19,7 +19,7 @@ _GENERATED: Final = (collections.__file__, dataclasses.__file__, reprlib.__file_
 
 def value_text(value: Any, depth: int = _DEPTH) -> str:
     """Return a text for a value: of a class with declared fields, with each that its `repr` would show."""
-    cls = type(value)
+    cls: Any = type(value)
     if cls is str:
         return shortened(repr(value), _AT_MOST)
     names = fields_of(cls)

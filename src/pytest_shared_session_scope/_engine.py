@@ -14,7 +14,6 @@ The promises rest on this order of steps, in which a process may die between any
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Container, Generator
 from typing import TYPE_CHECKING
 
@@ -245,7 +244,7 @@ class Engine:
     def _note_cleanup(self, share: Share, files: ShareFiles, error: BaseException | None) -> ShareRecord | None:
         record = files.read("cleaning")
         if record is not None:
-            record = self._endings.pop(share.key).noted_in(dataclasses.replace(record, cleaned_by=self.worker), error)
+            record = self._endings.pop(share.key).noted_in(record, self.worker, error)
             files.publish(f"cleaned-{record.generation}", record, instead_of="cleaning")
         files.unhold()
         for key in share.depends_on:

@@ -74,10 +74,11 @@ class Ending:
         self._began = clock.monotonic()
         self._waited = self._began - since
 
-    def noted_in(self, record: ShareRecord, error: BaseException | None) -> ShareRecord:
-        """Return the record with how the cleanup went."""
+    def noted_in(self, record: ShareRecord, worker: str, error: BaseException | None) -> ShareRecord:
+        """Return the record with who cleaned up, and how that went."""
         return dataclasses.replace(
             record,
+            cleaned_by=worker,
             cleanup_waited=self._waited,
             cleanup_item=self._item,
             cleanup_started=self._at,

@@ -1,5 +1,8 @@
 """Puts a value into words for who has to clean up by hand. Runs no user's `__repr__` and tells no secret."""
 
+# What is looked into is of every type and none.
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import collections

@@ -38,15 +38,16 @@ def watch(config: pytest.Config, directory: Path) -> None:
     verbosity = int(config.getoption("verbose", 0) or 0)
     if events is None or reporter is None or verbosity < 0:
         return
-    teller = Teller(reporter, time, str(config.getoption("capture")))
+    teller = Teller(reporter, config.get_terminal_writer(), time, str(config.getoption("capture")))
     events.get = Watch(events.get, directory, Workers(directory, CONTROLLER), teller).get
 
 
 class Teller:
     """Says on the terminal who waits: in one line that is kept up to date, or in one from time to time."""
 
-    def __init__(self, reporter: Any, clock: Any, capture: str = "fd") -> None:
+    def __init__(self, reporter: Any, writer: Any, clock: Any, capture: str = "fd") -> None:
         self._reporter = reporter
+        self._writer = writer
         self._clock = clock
         # Of what workers write to their standard error, which is the terminal, the controller knows nothing.
         self._is_alone = reporter.isatty and capture == "fd"
@@ -70,7 +71,7 @@ class Teller:
             self._reporter.write(_ERASE_LINE_ABOVE)
         elif self._reporter.verbosity > 0:
             self._reporter.ensure_newline()
-        elif not self._is_line_above and self._reporter._tw.width_of_current_line:  # noqa: SLF001 - no other way to ask
+        elif not self._is_line_above and self._writer.width_of_current_line:
             self._reporter.write("\n")  # the line has dots in it
         self._reporter.write(f"{self._fitting(texts)}\n", flush=True)
         self._is_line_above = True

@@ -37,10 +37,6 @@ class Reporter:
     text: str = ""
     width_of_current_line: int = 1
 
-    @property
-    def _tw(self) -> Reporter:
-        return self
-
     def write(self, text: str, *, flush: bool = False) -> None:
         self.text += text
 
@@ -53,7 +49,7 @@ ERASED = "\x1b[1A\r\x1b[2K"
 
 def test_on_a_terminal_one_line_is_kept_up_to_date() -> None:
     clock, reporter = Clock(), Reporter(isatty=True)
-    teller = _watch.Teller(reporter, clock)
+    teller = _watch.Teller(reporter, reporter, clock)
     for waited in (3, 4, 5):
         clock.now += 1
         teller.tell([f"{waited} s"], "db", waited)
@@ -64,7 +60,7 @@ def test_on_a_terminal_one_line_is_kept_up_to_date() -> None:
 def test_what_workers_may_print_themselves_is_not_erased(capture: str, replaced: bool) -> None:
     """Their standard error is the terminal, which pytest keeps from them with one kind of capturing alone."""
     clock, reporter = Clock(), Reporter(isatty=True)
-    teller = _watch.Teller(reporter, clock, capture)
+    teller = _watch.Teller(reporter, reporter, clock, capture)
     for waited in (3, 4, 5):
         clock.now += 1
         teller.tell([f"{waited} s"], "db", waited)
@@ -74,13 +70,13 @@ def test_what_workers_may_print_themselves_is_not_erased(capture: str, replaced:
 
 def test_a_line_that_is_empty_is_used() -> None:
     reporter = Reporter(isatty=False, width_of_current_line=0)
-    _watch.Teller(reporter, Clock()).tell(["3 s"], "db", 3)
+    _watch.Teller(reporter, reporter, Clock()).tell(["3 s"], "db", 3)
     assert reporter.text == "3 s\n"
 
 
 def test_what_else_is_printed_is_not_erased() -> None:
     clock, reporter = Clock(), Reporter(isatty=True)
-    teller = _watch.Teller(reporter, clock)
+    teller = _watch.Teller(reporter, reporter, clock)
     teller.tell(["3 s"], "db", 3)
     teller.note_output()
     for waited in (4, 5, 6, 7):
@@ -91,7 +87,7 @@ def test_what_else_is_printed_is_not_erased() -> None:
 
 def test_elsewhere_it_is_repeated_sparingly() -> None:
     clock, reporter = Clock(), Reporter(isatty=False)
-    teller = _watch.Teller(reporter, clock)
+    teller = _watch.Teller(reporter, reporter, clock)
     for waited in range(3, 300):
         clock.now = 1000.0 + waited
         teller.tell([f"{waited} s"], "db", waited)
@@ -103,7 +99,7 @@ def test_elsewhere_it_is_repeated_sparingly() -> None:
 
 def test_another_fixture_is_told_at_once_and_verbose_lines_are_ended() -> None:
     reporter = Reporter(isatty=False, verbosity=1)
-    teller = _watch.Teller(reporter, Clock())
+    teller = _watch.Teller(reporter, reporter, Clock())
     teller.tell(["a"], "a", 3)
     teller.tell(["b"], "b", 3)
     assert reporter.text == "<fresh>a\n<fresh>b\n"
@@ -112,7 +108,7 @@ def test_another_fixture_is_told_at_once_and_verbose_lines_are_ended() -> None:
 def test_a_line_is_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     reporter = Reporter(isatty=True)
-    _watch.Teller(reporter, Clock()).tell(["x" * 60, "x" * 50], "db", 3)
+    _watch.Teller(reporter, reporter, Clock()).tell(["x" * 60, "x" * 50], "db", 3)
     assert reporter.text == "\n" + "x" * 19 + "\n"
 
 
@@ -132,7 +128,7 @@ def test_a_narrow_terminal_is_told_the_most_that_fits(monkeypatch: pytest.Monkey
     monkeypatch.setenv("COLUMNS", str(columns))
     reporter = Reporter(isatty=True, width_of_current_line=0)
     texts = waited_for(RECORD, ["gw0", "gw2"], now=1012.0, waited=11.0, others=1)
-    _watch.Teller(reporter, Clock()).tell(texts, "db", 11)
+    _watch.Teller(reporter, reporter, Clock()).tell(texts, "db", 11)
     assert reporter.text == WAITS[columns] + "\n"
 
 
@@ -158,10 +154,10 @@ def test_nothing_is_told_of_those_who_are_about_to_wake(run_parent: Path) -> Non
     waiting = Waiting(directory, "gw0", "db-1", clock)  # type: ignore[arg-type]
     clock.now += 9
     waiting.look()
-    _watch.look(directory, workers, _watch.Teller(reporter, clock), clock)
+    _watch.look(directory, workers, _watch.Teller(reporter, reporter, clock), clock)
     assert reporter.text == ""
     files.rename("ready", "cleaning")
-    _watch.look(directory, workers, _watch.Teller(reporter, clock), clock)
+    _watch.look(directory, workers, _watch.Teller(reporter, reporter, clock), clock)
     assert "another worker is cleaning it up" in reporter.text
 
 
@@ -178,7 +174,7 @@ def test_the_longest_wait_of_the_living_is_told(run_parent: Path) -> None:
     clock.now += 2.5
     for waiting in waits:
         waiting.look()
-    teller = _watch.Teller(reporter, clock)
+    teller = _watch.Teller(reporter, reporter, clock)
     _watch.look(directory, workers, teller, clock)
     assert reporter.text == ""
     clock.now += 9.5
@@ -199,7 +195,7 @@ def test_without_a_setup_that_goes_on() -> None:
 def test_the_queue_is_still_one(run_parent: Path) -> None:
     events: queue.Queue[Any] = queue.Queue()
     directory = _run.create_directory(run_parent)
-    teller = _watch.Teller(Reporter(isatty=False), Clock())
+    teller = _watch.Teller(Reporter(isatty=False), Reporter(isatty=False), Clock())
     get = _watch.Watch(events.get, directory, _run.Workers(directory, _run.CONTROLLER), teller).get
     with pytest.raises(queue.Empty):
         get(timeout=0.01)

@@ -9,6 +9,7 @@ import dataclasses
 import enum
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final, Literal, NamedTuple
 
@@ -48,6 +49,10 @@ class Absent(enum.Enum):
 
 
 ABSENT: Final = Absent.ABSENT
+# What as many rows hold fits into a processor's cache, in which they are gone through several times.
+_AT_ONCE: Final = 4000
+# From this depth on each pair is walked only once. Not from the start: it costs, and what is wide is rarely deep.
+_DEEP: Final = 8
 
 # Says which row of the column above a row was found in, and by which step.
 Origin = Callable[[int], tuple[int, Step | None]]
@@ -62,6 +67,11 @@ class Column:
     above: Column | None = None
     origin: Origin = lambda row: (row, None)
     depth: int = 0
+
+    @property
+    def is_deep(self) -> bool:
+        """Say whether parts that are held many times over, or hold themselves, are to be expected."""
+        return self.depth > _DEEP
 
     def steps(self, row: int) -> tuple[Step, ...]:
         """Return the way to a row; only asked for once a difference is found."""
@@ -104,6 +114,15 @@ class Column:
         before, after = [self.before[row] for row in rows], [self.after[row] for row in rows]
         return Column(before, after, self, lambda row: (rows[row], None), self.depth)
 
+    def in_pieces(self) -> Iterator[Column]:
+        """Yield the columns of so many rows that one after the other is quicker than all at once."""
+        if len(self.before) <= _AT_ONCE:
+            yield self
+            return
+        for start in range(0, len(self.before), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            yield Column(self.before[rows], self.after[rows], self, partial(_moved, start), self.depth)
+
     def _below(self, before: Iterable[Any], after: Iterable[Any], origin: Origin) -> Column:
         before = before if type(before) is list else list(before)
         after = after if type(after) is list else list(after)
@@ -118,6 +137,10 @@ class Column:
         for row, is_same in enumerate(same):
             if not is_same:
                 raise self.differs(found, row)
+
+
+def _moved(start: int, row: int) -> tuple[int, Step | None]:
+    return start + row, None
 
 
 Columns = Iterator[Column]

@@ -13,10 +13,11 @@ import datetime
 import decimal
 import enum
 import fractions
+import io
 import ipaddress
-import marshal
 import math
 import pathlib
+import pickle
 import re
 import sys
 import types
@@ -26,6 +27,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 Key = Callable[[Any], object]
+
+# Of longer rows what they hold is compared, so that there are never more than a few megabytes to compare.
+_LONGEST_ROW: Final = 1024
 
 # Compared with `==`. `float` is not: to `==` no NaN is like another, and 0.0 is like -0.0.
 EQUAL: Final = frozenset(
@@ -38,18 +42,39 @@ EQUAL: Final = frozenset(
 )
 
 
-def are_same_floats(before: Sequence[Any], after: Sequence[Any]) -> bool:
-    """Say whether all are floats, and the same bit for bit: in one pass of C, that reads types and values.
+def are_written_alike(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """Say whether all that is in the rows of both is of Python's own plainest types, and the same in each bit.
 
-    `marshal` writes an exact float, and nothing else, as a "g" and its eight bytes.
+    One pass of C over each: what `pickle` writes of such values tells their types and all that is in them. It is only
+    compared, never read; and no code of a class runs, as `_Pickler` gives up where an object is of any other type.
     """
-    if type(before[0]) is not float or type(before) is not list or type(after) is not list:
-        return False
     try:
-        written = marshal.dumps(before, 2)
-        return written[5::9] == b"g" * len(before) and written == marshal.dumps(after, 2)
-    except ValueError:  # something else is among them
+        return _written(before) == _written(after)
+    except Exception:  # noqa: BLE001 - of another type, cyclic, too deep or too long: there are other ways to compare
         return False
+
+
+def _written(rows: Sequence[Any]) -> bytes:
+    file = _Bounded()
+    file.most = _LONGEST_ROW * len(rows)
+    pickler = _Pickler(file, 4)
+    pickler.fast = True  # writes an object each time it is met: whether it was the same one is not compared
+    pickler.dump(rows)
+    return file.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, obj: Any) -> Any:  # what it has no code of its own to write
+        raise TypeError(type(obj))
+
+
+class _Bounded(io.BytesIO):
+    most: int
+
+    def write(self, data: Any) -> int:
+        if self.tell() > self.most:  # what holds its parts many times over may be endless
+            raise ValueError
+        return super().write(data)
 
 
 def _float(value: float) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import copy
 import dataclasses
@@ -12,6 +13,7 @@ import math
 import operator
 import os
 import pathlib
+import pickle
 import re
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from typing import Any
 
 import pytest
 from codec_cases import (
+    A_UUID,
     BERLIN,
     CASES,
     MOMENT,
@@ -56,10 +59,11 @@ from codec_cases import (
     fingerprint,
     generate,
 )
-from pydantic import HttpUrl, PostgresDsn, SecretStr, TypeAdapter
+from pydantic import BaseModel, ConfigDict, HttpUrl, PostgresDsn, SecretStr, TypeAdapter
 
 from pytest_shared_session_scope._column import ABSENT, Difference, Step
 from pytest_shared_session_scope._guard import difference
+from pytest_shared_session_scope._leaves import are_written_alike
 from pytest_shared_session_scope._words import path_of, shown
 
 NAN = float("nan")
@@ -189,8 +193,7 @@ def knotted(value: int, size: int = 6) -> list[Any]:
     return [*knots, value]
 
 
-def nest(depth: int) -> Any:
-    value: Any = 1
+def nest(depth: int, value: Any = 1) -> Any:
     for _ in range(depth):
         value = [value]
     return value
@@ -422,9 +425,117 @@ def test_refuses_members_whose_hash_raises() -> None:
 
 
 def test_refuses_what_is_nested_without_end() -> None:
-    found = difference(nest(2000), nest(2000))
+    found = difference(nest(2000, A_UUID), nest(2000, A_UUID))
     assert found is not None
     assert found.found == "too deep"
+
+
+def doubled(times: int, value: Any) -> Any:
+    for _ in range(times):
+        value = [value, value]
+    return value
+
+
+class Answering(BaseModel):
+    """Says that it has no extra fields, whoever asks."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def __getattribute__(self, name: str) -> Any:
+        return None if name == "__pydantic_extra__" else super().__getattribute__(name)
+
+
+class Shadowing(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+Shadowing.__pydantic_extra__ = None
+
+
+class Unset(BaseModel):
+    def __getattr__(self, name: str) -> Any:
+        return None
+
+
+@pytest.mark.parametrize("cls", [Answering, Shadowing])
+def test_a_class_has_no_say_in_what_its_instances_hold(cls: Any) -> None:
+    found = difference([cls(x=1), cls(x=1)], [cls(x=1), cls(x=2)])
+    assert found is not None
+    assert path_of(found.steps) == "$[1].x"
+
+
+def test_what_is_not_set_is_not_what_the_class_says_of_it() -> None:
+    found = difference(Unset(), Unset.__new__(Unset))
+    assert found is not None
+    assert found.after is ABSENT
+
+
+@pytest.mark.parametrize("value", [1, A_UUID])
+def test_what_holds_the_same_part_many_times_over_is_compared_once(value: Any) -> None:
+    assert difference(doubled(40, value), doubled(40, value)) is None
+
+
+@pytest.mark.parametrize("place", [0, 3999, 4000, 8123, 9999])
+@pytest.mark.parametrize("leaf", [int, lambda i: uuid.UUID(int=i), lambda i: (i, Key(i))])
+def test_finds_the_place_in_what_is_compared_in_pieces(place: int, leaf: Any) -> None:
+    value, copied = list(map(leaf, range(10_000))), list(map(leaf, range(10_000)))
+    assert difference([value], [copied]) is None
+    copied[place] = leaf(-1 & 0xFFFF)
+    found = difference([value], [copied])
+    assert found is not None
+    assert path_of(found.steps).startswith(f"$[0][{place}]")
+
+
+# What could be written the same way, though it is not the same.
+WRITTEN_ALIKE: list[tuple[Any, Any]] = [
+    (b"x", bytearray(b"x")),
+    (b"x", pickle.PickleBuffer(b"x")),
+    (b"x", memoryview(b"x")),
+    (b"x", array.array("b", b"x")),
+    (b"x", "x"),
+    (1, True),
+    (1, 1.0),
+    (0.0, -0.0),
+    (255, Level.LOW),
+    ("a", MyStr("a")),
+    ([1], (1,)),
+    ([1], MyList([1])),
+    ({1}, frozenset({1})),
+    ({}, MyDict()),
+    ({"a": 1}, collections.OrderedDict(a=1)),
+    ({"a": 1}, collections.Counter(a=1)),
+    ((1, 2.0), Point(1, 2.0)),
+    (..., NotImplemented),
+    (None, ...),
+    (int, bool),
+    ([["a"], "b"], [["a", "b"]]),
+]
+
+
+@pytest.mark.parametrize(("value", "other"), WRITTEN_ALIKE, ids=repr)
+def test_takes_nothing_for_the_same_because_it_is_written_alike(value: Any, other: Any) -> None:
+    for before, after in [(value, other), ([value] * 3, [other] * 3), ({"a": value}, {"a": other})]:
+        assert difference(before, after) is not None
+        assert difference(after, before) is not None
+        assert not are_written_alike([before], [after])
+
+
+def test_writes_only_what_is_python_s_own() -> None:
+    """No `__reduce__`, `__getstate__` or `__iter__` of a user's class is called."""
+    calls = []
+
+    class Calling(list[int]):
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            calls.append(protocol)
+            return list, ()
+
+        def __iter__(self) -> Any:
+            calls.append("iter")
+            return list.__iter__(self)
+
+    assert difference([Calling([1])], [Calling([1])]) is None
+    assert difference([Calling([1])], [Calling([2])]) is not None
+    assert not calls
 
 
 def test_numpy_is_compared_by_type_shape_and_bytes() -> None:

@@ -148,6 +148,7 @@ class _TypedCodec:
                 continue
             if difference is None:
                 return data, loaded
+            del data, loaded  # else there would be two copies at once
         raise self._refusal(value, difference, failures)
 
     def _way_for(self, name: Literal["plain", "wide"], value: object, *, has_failed: bool) -> _Way | None:

@@ -2,15 +2,20 @@
 
 # What is looked into is of every type and none.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# The types are made at run time, where a parameter means something outside of a class too.
+# pyright: reportUnknownLambdaType=false, reportGeneralTypeIssues=false
+# mypy: disable-error-code=valid-type
 
 from __future__ import annotations
 
-import collections
+import collections.abc
 import datetime
+import operator
 import re
 import zoneinfo
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, PlainSerializer
 
@@ -18,102 +23,92 @@ from pytest_shared_session_scope import _leaves
 
 # Without its static type, as what it is subscripted with is only known at run time.
 _ANNOTATED: Any = Annotated
+K = TypeVar("K")
+T = TypeVar("T")
+V = TypeVar("V")
 
 
 def carried(carrier: Any, take_apart: Callable[[Any], Any], build: Callable[[Any], Any]) -> Any:
     """Return the type of values that travel as values of the carrier."""
-
-    # Of their own, as pydantic reads a function's signature to tell what to call it with.
-    def load(state: Any) -> Any:
-        return build(state)
-
-    def dump(value: Any) -> Any:
-        return take_apart(value)
-
-    return _ANNOTATED[carrier, AfterValidator(load), PlainSerializer(dump, return_type=carrier)]
+    # Not the functions themselves: pydantic reads a signature to tell what to call a function with.
+    load = AfterValidator(lambda state: build(state))  # noqa: PLW0108 - see above
+    dump = PlainSerializer(lambda value: take_apart(value), carrier)  # noqa: PLW0108 - see above
+    return _ANNOTATED[carrier, load, dump]
 
 
-# The name of the time zone, or the offset in microseconds and, if it has one, the offset's name.
-_ZoneState = tuple[str | None, int | None, str | None]
+class Carrier(NamedTuple):
+    """The type that carries a class, and how values are taken apart and built again."""
+
+    type: Any
+    take_apart: Callable[[Any], Any]
+    build: Callable[[Any], Any]
 
 
-def _zone_state(zone: Any) -> tuple[Any, Any, Any]:
-    match _leaves.zone_of(zone):
-        case ("key", key):
-            return key, None, None
-        case ("offset", offset, name):
-            return None, offset // datetime.timedelta(microseconds=1), name
-        case ("none", _):
-            return None, None, None
-        case _:
-            raise ValueError(f"{zone!r} is no ZoneInfo and no fixed offset")
+def _zone_state(zone: Any) -> tuple[Any, ...]:
+    kind, *state = _leaves.zone_of(zone)
+    if kind == "other":
+        raise ValueError(f"{zone!r} is no ZoneInfo and no fixed offset")
+    return (state[0], None, None) if kind != "offset" else (None, state[0] // _MICROSECOND, state[1])
 
 
-def _zone_built(state: tuple[Any, Any, Any]) -> Any:
+def _zone_built(state: Any) -> Any:
     key, offset, name = state
     if offset is None:
         return None if key is None else zoneinfo.ZoneInfo(key)
-    return datetime.timezone(datetime.timedelta(microseconds=offset), *([] if name is None else [name]))
+    return datetime.timezone(offset * _MICROSECOND, *([] if name is None else [name]))
 
 
-def _moment(cls: Any) -> Any:
-    return carried(
+_MICROSECOND: Final = datetime.timedelta(microseconds=1)
+# The name of the time zone, or the offset in microseconds and, if it has one, the offset's name.
+_ZoneState = tuple[str | None, int | None, str | None]
+_ZONE: Final = Carrier(_ZoneState, _zone_state, _zone_built)
+
+
+def _moment(cls: Any) -> Carrier:
+    return Carrier(
         tuple[str, int, _ZoneState],
         lambda m: (m.replace(tzinfo=None, fold=0).isoformat(), m.fold, _zone_state(m.tzinfo)),
         lambda state: cls.fromisoformat(state[0]).replace(fold=state[1], tzinfo=_zone_built(state[2])),
     )
 
 
-LEAVES: Final[dict[type, Any]] = {
+# Of a defaultdict's factory only its place here is written.
+_FACTORIES: Final[tuple[Any, ...]] = (None, list, dict, set, tuple, str, bytes, bool, int, float, Counter)
+
+
+def _pairs(found: Any) -> Any:
+    return list(found.items())
+
+
+# A class without parameters is carried as it says here. Of a generic one the parameters are filled in, and what that
+# gives is carried in turn: a defaultdict by a number and a dict, and that dict by its pairs.
+CARRIERS: Final[dict[Any, Carrier]] = {
     datetime.datetime: _moment(datetime.datetime),
     datetime.time: _moment(datetime.time),
-    datetime.timezone: carried(_ZoneState, _zone_state, _zone_built),
-    datetime.tzinfo: carried(_ZoneState, _zone_state, _zone_built),
-    float: int | float,  # see `_hints.classes_of`
-    complex: carried(tuple[float, float], lambda c: (c.real, c.imag), lambda pair: complex(*pair)),
-    bytearray: carried(bytes, bytes, bytearray),
-    range: carried(tuple[int, int, int], lambda r: (r.start, r.stop, r.step), lambda state: range(*state)),
+    datetime.timezone: _ZONE,
+    datetime.tzinfo: _ZONE,
+    bytearray: Carrier(bytes, bytes, bytearray),
+    complex: Carrier(tuple[float, float], operator.attrgetter("real", "imag"), lambda s: complex(*s)),
+    range: Carrier(tuple[int, int, int], operator.attrgetter("start", "stop", "step"), lambda s: range(*s)),
+    re.Pattern: Carrier(tuple[T, int], operator.attrgetter("pattern", "flags"), lambda s: re.compile(*s)),
+    deque: Carrier(tuple[list[T], int | None], lambda d: (list(d), d.maxlen), lambda s: deque(*s)),
+    dict: Carrier(list[tuple[K, V]], _pairs, dict),
+    OrderedDict: Carrier(list[tuple[K, V]], _pairs, OrderedDict),
+    Counter: Carrier(list[tuple[K, int]], _pairs, lambda pairs: Counter(dict(pairs))),
+    defaultdict: Carrier(
+        tuple[int, dict[K, V]],
+        lambda d: (_FACTORIES.index(d.default_factory), dict(d)),
+        lambda s: defaultdict(_FACTORIES[s[0]], s[1]),
+    ),
 }
 
-
-def pattern(text: Any) -> Any:
-    """Carry a pattern with its flags."""
-    return carried(tuple[text, int], lambda p: (p.pattern, p.flags), lambda state: re.compile(*state))
-
-
-def deque(items: Any) -> Any:
-    """Carry a deque of what the list holds, with its `maxlen`."""
-    return carried(
-        tuple[int | None, items],
-        lambda d: (d.maxlen, list(d)),
-        lambda state: collections.deque(state[1], state[0]),
-    )
-
-
-def pairs(cls: Any, key: Any, value: Any) -> Any:
-    """Carry a dict, whose keys JSON might lose, as the list of its pairs."""
-    return carried(list[tuple[key, value]], lambda d: list(d.items()), lambda found: cls(dict(found)))
-
-
-_FACTORIES: Final[tuple[Any, ...]] = (
-    None,
-    list,
-    dict,
-    set,
-    tuple,
-    str,
-    bytes,
-    bool,
-    int,
-    float,
-    collections.Counter,
-)
-
-
-def defaultdict(items: Any) -> Any:
-    """Carry a defaultdict of what the dict holds; of its factory only its place among the known ones is written."""
-    return carried(
-        tuple[int, items],
-        lambda d: (_FACTORIES.index(d.default_factory), dict(d)),
-        lambda state: collections.defaultdict(_FACTORIES[state[0]], state[1]),
-    )
+_SEQUENCE: Any = list[T] | tuple[T, ...] | deque[T]
+_SET: Any = set[T] | frozenset[T]
+_MAPPING: Any = dict[K, V] | OrderedDict[K, V] | defaultdict[K, V] | Counter[K]
+# What the values of an abstract class are, as far as they are carried.
+UNIONS: Final[dict[Any, Any]] = {
+    **dict.fromkeys((collections.abc.Sequence, collections.abc.MutableSequence), _SEQUENCE),
+    **dict.fromkeys((collections.abc.Collection, collections.abc.Iterable), _SEQUENCE | _SET),
+    **dict.fromkeys((collections.abc.Set, collections.abc.MutableSet), _SET),
+    **dict.fromkeys((collections.abc.Mapping, collections.abc.MutableMapping), _MAPPING),
+}

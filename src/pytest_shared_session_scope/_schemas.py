@@ -1,9 +1,9 @@
 """Rewrites a value's type so that pydantic carries more of its values. Imports pydantic, `_carriers` and `_hints`.
 
 One means throughout: a type that JSON would lose is annotated as what *carries* it, an ordinary type that JSON keeps,
-with the functions that take a value apart and build it again. A class is carried by the TypedDict of its fields, a
-dict by the list of its pairs, a union by the place of the member and its value, `Sequence` as the union of the
-containers it may be. Building again runs none of the user's code but a model's own validators.
+with the functions that take a value apart and build it again. For Python's own classes `_carriers` has a table of them.
+A class of a user's is carried by the TypedDict of its fields, a union by the place of the member and its value.
+Building again runs none of the user's code but a model's own validators.
 """
 
 # What is looked into is of every type and none.
@@ -11,11 +11,8 @@ containers it may be. Building again runs none of the user's code but a model's 
 
 from __future__ import annotations
 
-import collections
-import collections.abc
 import enum
 import itertools
-import re
 import types
 import typing
 from collections.abc import Callable
@@ -25,16 +22,13 @@ import typing_extensions
 from pydantic import BaseModel, Discriminator, RootModel, Tag
 from typing_extensions import NotRequired, TypedDict
 
-from pytest_shared_session_scope import _carriers
-from pytest_shared_session_scope._carriers import LEAVES, carried
+from pytest_shared_session_scope._carriers import CARRIERS, UNIONS, Carrier, carried
 from pytest_shared_session_scope._hints import ALIASES, annotated, classes_of, field_type, fields_of
 
 # Without their static types, as what they are subscripted with is only known at run time.
 _ANNOTATED: Any = Annotated
 _UNION: Any = Union
 _TUPLE: Any = tuple
-_DICT: Any = dict
-_COUNTER: Any = collections.Counter
 _TYPED_DICT: Any = TypedDict
 
 
@@ -51,24 +45,18 @@ class _Widener:
     def widen(self, tp: Any) -> Any:
         """Return the type widened, or as it is where it says itself how it is to be carried."""
         origin, arguments = get_origin(tp), get_args(tp)
-        if isinstance(tp, type) and tp in LEAVES:
-            return LEAVES[tp]
-        if origin is Annotated:
-            return self.annotated(arguments[0], tp.__metadata__)
-        if isinstance(tp, typing.NewType):
-            return self.widen(tp.__supertype__)
         if isinstance(tp, ALIASES):
             return self.once(tp, lambda: self.widen(tp.__value__))
+        if isinstance(tp, typing.NewType):
+            return self.widen(tp.__supertype__)
+        if origin is Annotated:
+            return self.annotated(arguments[0], tp.__metadata__)
         if origin in (Union, types.UnionType):
             return self.union(arguments)
         if origin is Literal:
             return carried(int, lambda value: _place(arguments, value), arguments.__getitem__)
-        if origin in _CONTAINERS:
-            return _CONTAINERS[origin](self, origin, arguments)
         cls = origin or tp
-        if not isinstance(cls, type) or _speaks_for_itself(cls):
-            return tp
-        return self.once(tp, lambda: self.cls(tp, cls, arguments))
+        return self.cls(tp, cls, arguments) if isinstance(cls, type) else tp
 
     def once(self, tp: Any, make: Callable[[], Any]) -> Any:
         if tp not in self.met:
@@ -90,79 +78,51 @@ class _Widener:
         classes = [classes_of(member) for member in members]
         return carried(carrier, lambda value: (_member(classes, value), value), lambda pair: pair[1])
 
-    # --- classes
-
     def cls(self, tp: Any, cls: Any, arguments: tuple[Any, ...]) -> Any:
-        make: Any = getattr(cls, "_make", None)
-        if issubclass(cls, enum.Flag):
-            return tp
+        """Look the class up; one that is nowhere is a user's."""
+        if cls is float:
+            return int | float  # see `_hints.classes_of`
+        if arguments and (cls in _KEPT or (cls in _KEPT_BY_TEXT and self.widen(arguments[0]) is str)):
+            return cls[tuple(argument if argument is ... else self.widen(argument) for argument in arguments)]
+        if arguments and cls in UNIONS:
+            union = UNIONS[cls][arguments]
+            return self.widen(union | str if arguments == (str,) else union)
+        if cls in CARRIERS:
+            return self.known(tp, CARRIERS[cls], arguments)
+        return tp if _speaks_for_itself(cls) else self.once(tp, lambda: self.users(tp, cls, arguments))
+
+    def known(self, tp: Any, carrier: Carrier, arguments: tuple[Any, ...]) -> Any:
+        """Carry by the table; a generic class without arguments stays as it is."""
+        if not getattr(carrier.type, "__parameters__", ()):
+            return carried(*carrier)
+        return carried(self.widen(carrier.type[arguments]), *carrier[1:]) if arguments else tp
+
+    def users(self, tp: Any, cls: Any, arguments: tuple[Any, ...]) -> Any:
         if issubclass(cls, enum.Enum):
-            return carried(str, lambda member: member.name, lambda name: cls[name])
+            is_flag = issubclass(cls, enum.Flag)  # which may have values that no member has
+            return tp if is_flag else carried(str, lambda member: member.name, lambda name: cls[name])
         if issubclass(cls, RootModel):
             return carried(self.widen(field_type(cls.model_fields["root"])), lambda m: m.root, cls.model_validate)
         hints = fields_of(cls, arguments)
-        if not hints:
-            return tp
-        if issubclass(cls, tuple) and make is not None:
-            return carried(_TUPLE[tuple(map(self.widen, hints.values()))], tuple, make)
-        return self.record(tp, cls, hints)
+        if hints and hasattr(cls, "_make"):
+            return carried(_TUPLE[tuple(map(self.widen, hints.values()))], tuple, cls._make)
+        return self.record(tp, cls, hints) if hints else tp
 
     def record(self, tp: Any, cls: Any, hints: dict[str, Any]) -> Any:
         """Carry a class by the TypedDict of its fields, which is filled only after it is known for what it is."""
         missing = getattr(cls, "__optional_keys__", hints)
         carrier = _TYPED_DICT(cls.__name__, {name: NotRequired[Any] if name in missing else Any for name in hints})
-        self.met[tp] = (
-            carrier if typing_extensions.is_typeddict(cls) else carried(carrier, _taker(hints), _builder(cls))
-        )
+        is_carried = not typing_extensions.is_typeddict(cls)
+        self.met[tp] = carried(carrier, _taker(hints), _builder(cls)) if is_carried else carrier
         for name, hint in hints.items():
             inner = self.widen(hint)
             carrier.__annotations__[name] = NotRequired[inner] if name in missing else inner
         return self.met[tp]
 
-    # --- containers; each gets the origin, if only to call another one, and the arguments
 
-    def plain(self, origin: Any, arguments: tuple[Any, ...]) -> Any:
-        return origin[tuple(argument if argument is ... else self.widen(argument) for argument in arguments)]
-
-    def deque(self, _: Any, arguments: tuple[Any, ...]) -> Any:
-        return _carriers.deque(self.plain(list, arguments))
-
-    def mapping(self, origin: Any, arguments: tuple[Any, ...]) -> Any:
-        key, value = (*map(self.widen, arguments), int)[:2]  # a Counter has no second
-        return _DICT[str, value] if origin is dict and key is str else _carriers.pairs(origin, key, value)
-
-    def defaultdict(self, _: Any, arguments: tuple[Any, ...]) -> Any:
-        return _carriers.defaultdict(self.mapping(dict, arguments))
-
-    def pattern(self, _: Any, arguments: tuple[Any, ...]) -> Any:
-        return _carriers.pattern(arguments[0])
-
-    def one_of(self, origin: Any, arguments: tuple[Any, ...]) -> Any:
-        members = [cls[(*arguments, ...) if cls is tuple else arguments] for cls in _IS_ONE_OF[origin]]
-        if arguments == (str,):
-            members.append(str)
-        if arguments[1:] == (int,):
-            members.append(_COUNTER[arguments[0]])
-        return self.union(tuple(members))
-
-
-_SEQUENCES: Final = (list, tuple, collections.deque)
-_SETS: Final = (set, frozenset)
-_MAPPINGS: Final = (dict, collections.OrderedDict, collections.defaultdict)
-_IS_ONE_OF: Final[dict[Any, tuple[Any, ...]]] = {
-    **dict.fromkeys((collections.abc.Sequence, collections.abc.MutableSequence), _SEQUENCES),
-    **dict.fromkeys((collections.abc.Collection, collections.abc.Iterable), _SEQUENCES + _SETS),
-    **dict.fromkeys((collections.abc.Set, collections.abc.MutableSet), _SETS),
-    **dict.fromkeys((collections.abc.Mapping, collections.abc.MutableMapping), _MAPPINGS),
-}
-_CONTAINERS: Final[dict[Any, Callable[[_Widener, Any, Any], Any]]] = {
-    **dict.fromkeys((list, tuple, set, frozenset), _Widener.plain),
-    **dict.fromkeys((dict, collections.OrderedDict, collections.Counter), _Widener.mapping),
-    collections.deque: _Widener.deque,
-    collections.defaultdict: _Widener.defaultdict,
-    **dict.fromkeys(_IS_ONE_OF, _Widener.one_of),
-    re.Pattern: _Widener.pattern,
-}
+# JSON keeps them if it keeps what they hold; a dict where its keys are text.
+_KEPT: Final[tuple[Any, ...]] = (list, tuple, set, frozenset)
+_KEPT_BY_TEXT: Final[tuple[Any, ...]] = (dict,)
 
 
 def _speaks_for_itself(cls: Any) -> bool:
@@ -172,8 +132,7 @@ def _speaks_for_itself(cls: Any) -> bool:
         return True
     schema: Any = getattr(cls, "__get_pydantic_core_schema__", None)
     if issubclass(cls, BaseModel):
-        is_open = cls.model_config.get("extra") == "allow"
-        return is_open or schema.__func__ not in _SCHEMAS_OF_MODELS
+        return cls.model_config.get("extra") == "allow" or schema.__func__ not in _SCHEMAS_OF_MODELS
     return schema is not None
 
 
@@ -181,8 +140,7 @@ _MODELS: Final[tuple[Any, ...]] = (BaseModel, RootModel)
 _SCHEMAS_OF_MODELS: Final = tuple(cls.__get_pydantic_core_schema__.__func__ for cls in _MODELS)
 
 
-def _taker(names: Any) -> Callable[[Any], dict[str, Any]]:
-    names = tuple(names)
+def _taker(names: dict[str, Any]) -> Callable[[Any], dict[str, Any]]:
     return lambda value: {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 

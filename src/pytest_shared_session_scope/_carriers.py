@@ -76,12 +76,12 @@ def _moment(cls: Any) -> Carrier:
 _FACTORIES: Final[tuple[Any, ...]] = (None, list, dict, set, tuple, str, bytes, bool, int, float, Counter)
 
 
-def _pairs(found: Any) -> Any:
-    return list(found.items())
+def _columns(found: Any) -> tuple[Any, ...]:
+    return list(found), list(found.values())  # not pairs, which would be more objects than the dict has
 
 
 # A class without parameters is carried as it says here. Of a generic one the parameters are filled in, and what that
-# gives is carried in turn: a defaultdict by a number and a dict, and that dict by its pairs.
+# gives is carried in turn: a defaultdict by a number and a dict, and that dict by its keys and values.
 CARRIERS: Final[dict[Any, Carrier]] = {
     datetime.datetime: _moment(datetime.datetime),
     datetime.time: _moment(datetime.time),
@@ -92,9 +92,9 @@ CARRIERS: Final[dict[Any, Carrier]] = {
     range: Carrier(tuple[int, int, int], operator.attrgetter("start", "stop", "step"), lambda s: range(*s)),
     re.Pattern: Carrier(tuple[T, int], operator.attrgetter("pattern", "flags"), lambda s: re.compile(*s)),
     deque: Carrier(tuple[list[T], int | None], lambda d: (list(d), d.maxlen), lambda s: deque(*s)),
-    dict: Carrier(list[tuple[K, V]], _pairs, dict),
-    OrderedDict: Carrier(list[tuple[K, V]], _pairs, OrderedDict),
-    Counter: Carrier(list[tuple[K, int]], _pairs, lambda pairs: Counter(dict(pairs))),
+    dict: Carrier(tuple[list[K], list[V]], _columns, lambda s: dict(zip(*s, strict=True))),
+    OrderedDict: Carrier(tuple[list[K], list[V]], _columns, lambda s: OrderedDict(zip(*s, strict=True))),
+    Counter: Carrier(tuple[list[K], list[int]], _columns, lambda s: Counter(dict(zip(*s, strict=True)))),
     defaultdict: Carrier(
         tuple[int, dict[K, V]],
         lambda d: (_FACTORIES.index(d.default_factory), dict(d)),

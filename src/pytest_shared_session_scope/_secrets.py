@@ -46,6 +46,7 @@ def holds_secret(value: object) -> bool:
 
 # --- what is in a value ----------------------------------------------------------------------------------
 
+_ATOMS: Final = (type(None), bool, int, float, str, bytes)
 _ITEMS: Final = (list, tuple, set, frozenset, collections.deque)
 
 
@@ -66,20 +67,26 @@ def parts_of(value: object) -> Iterator[tuple[Steps, Any]]:
 
 def holds_itself(value: object) -> bool:
     """Say whether attributes, items and keys lead from something in the value back to it."""
-    above: dict[int, Iterator[Any]] = {id(value): iter(_held(value))}
+    above = {id(value): iter(_holders_in(value))}
     done: set[int] = set()
     while above:
         last = next(reversed(above))
-        for _, _, part in above[last]:
+        for part in above[last]:
             if id(part) in above:
                 return True
-            if id(part) not in done:
-                above[id(part)] = iter(_held(part))
+            holders = [] if id(part) in done else _holders_in(part)
+            if holders:
+                above[id(part)] = iter(holders)
                 break
         else:
             done.add(last)
             del above[last]
     return False
+
+
+def _holders_in(part: Any) -> list[Any]:
+    """Return what is directly in a part and may itself hold something: to remember the rest would take much memory."""
+    return [inner for _, _, inner in _held(part) if type(inner) not in _ATOMS]
 
 
 def _inside(steps: Steps, part: Any) -> Iterator[tuple[Steps, Any]]:

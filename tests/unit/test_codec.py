@@ -154,7 +154,7 @@ def test_what_pydantic_carries_is_written_as_pydantic_writes_it() -> None:
 
 
 def test_what_pydantic_would_lose_is_written_the_wide_way() -> None:
-    assert typed_codec(dict[Point, int], FIXTURE).dump({Point(1, 2.0): 3})[0] == '{"wide":[[[1,2.0],3]]}'
+    assert typed_codec(dict[Point, int], FIXTURE).dump({Point(1, 2.0): 3})[0] == '{"wide":[[[1,2.0]],[3]]}'
 
 
 def test_attrs_classes_travel() -> None:

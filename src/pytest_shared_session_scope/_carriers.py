@@ -107,8 +107,12 @@ _SET: Any = set[T] | frozenset[T]
 _MAPPING: Any = dict[K, V] | OrderedDict[K, V] | defaultdict[K, V] | Counter[K]
 # What the values of an abstract class are, as far as they are carried.
 UNIONS: Final[dict[Any, Any]] = {
-    **dict.fromkeys((collections.abc.Sequence, collections.abc.MutableSequence), _SEQUENCE),
-    **dict.fromkeys((collections.abc.Collection, collections.abc.Iterable), _SEQUENCE | _SET),
-    **dict.fromkeys((collections.abc.Set, collections.abc.MutableSet), _SET),
-    **dict.fromkeys((collections.abc.Mapping, collections.abc.MutableMapping), _MAPPING),
+    collections.abc.Sequence: _SEQUENCE,
+    collections.abc.MutableSequence: list[T] | deque[T],
+    collections.abc.Collection: _SEQUENCE | _SET,
+    collections.abc.Iterable: _SEQUENCE | _SET,
+    collections.abc.Set: _SET,
+    collections.abc.MutableSet: set[T],
+    collections.abc.Mapping: _MAPPING,
+    collections.abc.MutableMapping: _MAPPING,
 }

@@ -124,9 +124,9 @@ def _cure_zone(case: Case) -> str | None:
     zone = getattr(case.before, "tzinfo", case.before)
     if not isinstance(zone, datetime.tzinfo):
         return None
-    if case.model is not None and _leaves.zone_of(zone)[0] != "other":
-        name = type_name(case.model)
-        return f"inside {name} only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}"
+    if _leaves.zone_of(zone)[0] != "other":
+        where = f"inside {type_name(case.model)}" if case.model else "there"
+        return f"{where} only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}"
     return f"of time zones only zoneinfo.ZoneInfo and datetime.timezone travel: use one of them, or {OPT_OUT}"
 
 

@@ -21,11 +21,22 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 _ANNOTATED: Any = Annotated  # without its static type, as what it is subscripted with is only known at run time
-ALIASES: Final = (
+_ALIASES: Final = (
     typing_extensions.TypeAliasType,
     getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType),
 )
 _QUALIFIERS: Final = (typing_extensions.Required, typing_extensions.NotRequired, typing_extensions.ReadOnly)
+
+
+def is_alias(tp: Any) -> bool:
+    """Say whether it is one that was declared with `type`, with its arguments where it has parameters."""
+    return isinstance(get_origin(tp) or tp, _ALIASES)
+
+
+def value_of(alias: Any) -> Any:
+    """Return what an alias stands for."""
+    origin: Any = get_origin(alias) or alias
+    return _filled(origin.__value__, dict(zip(origin.__type_params__, get_args(alias), strict=False)))
 
 
 def unwrapped(tp: Any) -> Any:
@@ -33,8 +44,8 @@ def unwrapped(tp: Any) -> Any:
     while True:
         if get_origin(tp) is Annotated:
             tp = get_args(tp)[0]
-        elif isinstance(tp, ALIASES):
-            tp = tp.__value__
+        elif is_alias(tp):
+            tp = value_of(tp)
         elif isinstance(tp, typing.NewType):
             tp = tp.__supertype__
         else:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import operator
 import types
 import typing
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from pydantic import BaseModel, Discriminator, RootModel, Tag
 from typing_extensions import NotRequired, TypedDict
 
 from pytest_shared_session_scope._carriers import CARRIERS, UNIONS, Carrier, carried
-from pytest_shared_session_scope._hints import ALIASES, annotated, classes_of, field_type, fields_of
+from pytest_shared_session_scope._hints import annotated, classes_of, field_type, fields_of, is_alias, value_of
 
 # Without their static types, as what they are subscripted with is only known at run time.
 _ANNOTATED: Any = Annotated
@@ -45,8 +46,9 @@ class _Widener:
     def widen(self, tp: Any) -> Any:
         """Return the type widened, or as it is where it says itself how it is to be carried."""
         origin, arguments = get_origin(tp), get_args(tp)
-        if isinstance(tp, ALIASES):
-            return self.once(tp, lambda: self.widen(tp.__value__))
+        if is_alias(tp):
+            value = {"it": value_of(tp)}  # in a record, as it may hold itself
+            return self.once(tp, lambda: self.record(tp, value, lambda it: {"it": it}, operator.itemgetter("it")))
         if isinstance(tp, typing.NewType):
             return self.widen(tp.__supertype__)
         if origin is Annotated:
@@ -86,7 +88,7 @@ class _Widener:
             return cls[tuple(argument if argument is ... else self.widen(argument) for argument in arguments)]
         if arguments and cls in UNIONS:
             union = UNIONS[cls][arguments]
-            return self.widen(union | str if arguments == (str,) else union)
+            return self.widen(union | str if arguments == (str,) and issubclass(str, cls) else union)
         if cls in CARRIERS:
             return self.known(tp, CARRIERS[cls], arguments)
         return tp if _speaks_for_itself(cls) else self.once(tp, lambda: self.users(tp, cls, arguments))
@@ -104,16 +106,15 @@ class _Widener:
         if issubclass(cls, RootModel):
             return carried(self.widen(field_type(cls.model_fields["root"])), lambda m: m.root, cls.model_validate)
         hints = fields_of(cls, arguments)
-        if hints and hasattr(cls, "_make"):
-            return carried(_TUPLE[tuple(map(self.widen, hints.values()))], tuple, cls._make)
-        return self.record(tp, cls, hints) if hints else tp
+        return self.record(tp, hints, *_ways(cls, hints)) if hints else tp
 
-    def record(self, tp: Any, cls: Any, hints: dict[str, Any]) -> Any:
-        """Carry a class by the TypedDict of its fields, which is filled only after it is known for what it is."""
-        missing = getattr(cls, "__optional_keys__", hints)
-        carrier = _TYPED_DICT(cls.__name__, {name: NotRequired[Any] if name in missing else Any for name in hints})
-        is_carried = not typing_extensions.is_typeddict(cls)
-        self.met[tp] = carried(carrier, _taker(hints), _builder(cls)) if is_carried else carrier
+    def record(
+        self, tp: Any, hints: dict[str, Any], take_apart: Callable[[Any], Any], build: Callable[[Any], Any]
+    ) -> Any:
+        """Carry by a TypedDict, which is filled only after it is known for what it is: it may be met again in there."""
+        missing = getattr(get_origin(tp) or tp, "__optional_keys__", hints)
+        carrier = _TYPED_DICT("Carrier", {name: NotRequired[Any] if name in missing else Any for name in hints})
+        self.met[tp] = carried(carrier, take_apart, build)
         for name, hint in hints.items():
             inner = self.widen(hint)
             carrier.__annotations__[name] = NotRequired[inner] if name in missing else inner
@@ -140,13 +141,11 @@ _MODELS: Final[tuple[Any, ...]] = (BaseModel, RootModel)
 _SCHEMAS_OF_MODELS: Final = tuple(cls.__get_pydantic_core_schema__.__func__ for cls in _MODELS)
 
 
-def _taker(names: dict[str, Any]) -> Callable[[Any], dict[str, Any]]:
-    return lambda value: {name: getattr(value, name) for name in names if hasattr(value, name)}
+def _ways(cls: Any, names: dict[str, Any]) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """Return how a user's class is taken apart into a dict of its fields, and how it is built of that."""
 
-
-def _builder(cls: Any) -> Callable[[dict[str, Any]], Any]:
-    if issubclass(cls, BaseModel):
-        return lambda fields: cls.model_validate(fields, by_alias=False, by_name=True)
+    def take_apart(value: Any) -> dict[str, Any]:
+        return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
     def build(fields: dict[str, Any]) -> Any:
         built = object.__new__(cls)
@@ -154,7 +153,13 @@ def _builder(cls: Any) -> Callable[[dict[str, Any]], Any]:
             object.__setattr__(built, name, value)  # past `frozen`, and past any code of the class
         return built
 
-    return build
+    if typing_extensions.is_typeddict(cls):
+        return dict, dict
+    if issubclass(cls, BaseModel):
+        return take_apart, lambda fields: cls.model_validate(fields, by_alias=False, by_name=True)
+    if hasattr(cls, "_make"):  # a NamedTuple's
+        return take_apart, lambda fields: cls._make(fields.values())
+    return take_apart, build
 
 
 def _member(members: list[tuple[type, ...]], value: Any) -> int:

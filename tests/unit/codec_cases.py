@@ -33,6 +33,7 @@ from collections.abc import (
     Mapping,
     MutableMapping,
     MutableSequence,
+    MutableSet,
     Sequence,
 )
 from collections.abc import Set as AbstractSet
@@ -94,6 +95,11 @@ class Point(NamedTuple):
 class Meeting(NamedTuple):
     when: dt.datetime
     who: Sequence[str]
+
+
+class Branch(NamedTuple):
+    when: dt.datetime
+    branches: tuple[Branch, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -382,6 +388,8 @@ class SupportsName(Protocol):
 UserId = NewType("UserId", int)
 Json = TypeAliasType("Json", "dict[str, Json] | list[Json] | str | int | float | bool | None")
 Ids = TypeAliasType("Ids", list[UserId])
+Pairs = TypeAliasType("Pairs", list[tuple[T, int]], type_params=(T,))
+Maybe = TypeAliasType("Maybe", T | None, type_params=(T,))
 
 
 def adhoc(value: Any, **attributes: Any) -> Any:
@@ -555,6 +563,11 @@ CONTAINERS = [
     travels("bytes pattern", re.Pattern[bytes], lambda: re.compile(b"a")),
     travels("list of nan", list[float | None], lambda: [NAN, None, 1.5]),
     travels("shared parts", list[list[int]], lambda: [[1]] * 2),
+    refused("tuple under mutable sequence", MutableSequence[int], lambda: (1,)),
+    refused("str under mutable sequence", MutableSequence[str], lambda: "abc"),
+    refused("frozenset under mutable set", MutableSet[int], lambda: frozenset({1})),
+    travels("mutable set", MutableSet[int], lambda: {1}),
+    refused("str under abstract set", AbstractSet[str], lambda: "abc"),
     refused("list in sequence of a subclass", Sequence[int], lambda: MyList([1])),
     refused("set under list", list[int], lambda: {1}),
     refused("tuple under list", list[int], lambda: (1,)),
@@ -666,6 +679,10 @@ CLASSES = [
     travels("partial typed dict of a zone", Partial, lambda: {"when": MOMENT.replace(tzinfo=BERLIN)}),
     travels("typed dict with its own bytes", OwnBytes, lambda: {"a": b"abcd"}),
     travels("alias", Ids, lambda: [UserId(1)]),
+    travels("generic alias", Pairs[int], lambda: [(1, 2)]),
+    travels("generic alias of a moment", Pairs[dt.datetime], lambda: [(MOMENT.replace(tzinfo=BERLIN), 2)]),
+    travels("generic alias in an alias", Maybe[Pairs[dt.time]], lambda: [(dt.time(1, tzinfo=BERLIN), 2)]),
+    travels("named tuple of its own", Branch, lambda: Branch(MOMENT, (Branch(MOMENT.replace(tzinfo=BERLIN)),))),
     travels("recursive alias", Json, lambda: {"a": [1, 2.5, None, {"b": True}]}),
     travels("any of json", Any, lambda: {"a": [1, "x", None]}),
     refused("open model of a date", Open, lambda: Open.model_validate({"b": dt.date(2024, 1, 1)})),

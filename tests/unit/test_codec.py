@@ -14,6 +14,7 @@ import pickle
 import re
 import subprocess
 import sys
+import types
 import uuid
 from collections.abc import Collection
 from typing import Annotated, Any, Literal
@@ -75,6 +76,7 @@ from pytest_shared_session_scope.errors import AnnotationError, CodecError, Shar
 
 FIXTURE = "'db' (tests/conftest.py:12)"
 TUPLE: Any = tuple
+DICT: Any = dict
 TRAVELLING = [case for case in CASES if case.travels]
 REFUSED = [case for case in CASES if not case.travels]
 
@@ -107,7 +109,7 @@ def test_carries_many_more_cases_than_pydantic_by_itself() -> None:
                 plainly.add(case.name)
     assert plainly < {case.name for case in TRAVELLING}
     plainly.discard("tuple or named tuple")  # pydantic before 2.14 carried it
-    assert (len(CASES), len(plainly), len(TRAVELLING)) == (383, 185, 301)
+    assert (len(CASES), len(plainly), len(TRAVELLING)) == (392, 187, 306)
 
 
 @pytest.mark.parametrize("case", TRAVELLING, ids=[case.name for case in TRAVELLING])
@@ -154,7 +156,7 @@ def test_what_pydantic_carries_is_written_as_pydantic_writes_it() -> None:
 
 
 def test_what_pydantic_would_lose_is_written_the_wide_way() -> None:
-    assert typed_codec(dict[Point, int], FIXTURE).dump({Point(1, 2.0): 3})[0] == '{"wide":[[[1,2.0]],[3]]}'
+    assert typed_codec(dict[Point, int], FIXTURE).dump({Point(1, 2.0): 3})[0] == '{"wide":[[{"x":1,"y":2.0}],[3]]}'
 
 
 def test_attrs_classes_travel() -> None:
@@ -169,6 +171,31 @@ def test_attrs_classes_travel() -> None:
     assert copied is not value
     assert typed_codec(list[outer], FIXTURE).dump([value])[1] == [value]
     assert "slots of attributes" not in reason_for(typed_codec(outer, FIXTURE), adhoc(outer({}), more=1))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
+def test_aliases_that_hold_themselves_travel(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """
+type Nest = dt.datetime | list[Nest] | dict[int, Nest]
+type Twigs[T] = T | list[Twigs[T]]
+class Model[T](BaseModel):
+    twigs: Twigs[T]
+    nest: Nest
+"""
+    monkeypatch.setitem(sys.modules, "aliases", types.ModuleType("aliases"))  # where pydantic looks for their names
+    names = vars(sys.modules["aliases"])
+    names.update(dt=dt, BaseModel=BaseModel)
+    exec(code, names)
+    moment, nest, twigs = MOMENT.replace(tzinfo=BERLIN), names["Nest"], names["Twigs"]
+    for tp, value in [
+        (nest, [moment, {1: [moment]}]),
+        (twigs[dt.datetime], [moment, [[moment]]]),
+        (twigs[int], [1, [2]]),
+        (names["Model"][dt.time], names["Model"][dt.time](twigs=[dt.time(1, fold=1)], nest={1: moment})),
+        (DICT[tuple[int, int], nest | None], {(1, 2): None, (3, 4): [moment]}),
+    ]:
+        data, copied = typed_codec(tp, FIXTURE).dump(value)
+        assert fingerprint(copied) == fingerprint(value) == fingerprint(typed_codec(tp, FIXTURE).load(data))
 
 
 def test_the_owner_gets_the_copy_too() -> None:
@@ -366,6 +393,13 @@ MESSAGES: list[tuple[str, Any, Any, str]] = [
         Open(when=MOMENT.replace(tzinfo=NAMED_ZONE)),
         f"{CHANGE} at $.when: 2024-05-06 07:08:09.123456+02:00 [CEST] became 2024-05-06 07:08:09.123456+02:00; "
         f"inside Open only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}",
+    ),
+    (
+        "zone under an annotation with a way of its own",
+        pydantic.AwareDatetime,
+        MOMENT.replace(tzinfo=NAMED_ZONE),
+        f"{CHANGE}: 2024-05-06 07:08:09.123456+02:00 [CEST] became 2024-05-06 07:08:09.123456+02:00; "
+        f"there only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}",
     ),
     (
         "zone of a user's class",

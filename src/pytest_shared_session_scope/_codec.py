@@ -1,4 +1,4 @@
-"""Turns the value of a shared fixture into what a store holds, and back. With `_schemas` all that imports pydantic."""
+"""Turns the value of a shared fixture into what a store holds, and back. It, and what it uses, import pydantic."""
 
 # What is looked into is of every type and none.
 # pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -16,10 +16,8 @@ from typing import Any, Final, Literal, Protocol
 
 from pydantic import ConfigDict, TypeAdapter
 
-from pytest_shared_session_scope import _guard, _refusals, _secrets, _words
+from pytest_shared_session_scope import _guard, _words
 from pytest_shared_session_scope._column import Difference
-from pytest_shared_session_scope._refusals import Explainer
-from pytest_shared_session_scope._schemas import widened
 from pytest_shared_session_scope.errors import AnnotationError, CodecError
 
 Holds = Literal["text", "json", "objects"]
@@ -52,12 +50,12 @@ def typed_codec(value_type: object, fixture: str) -> Codec:
 
     Raises `AnnotationError` where pydantic can build no adapter for the type.
     """
-    return _TypedCodec(value_type, fixture, Explainer(value_type))
+    return _TypedCodec(value_type, fixture)
 
 
 def untyped_codec(fixture: str) -> Codec:
     """Return the codec of a fixture without an annotation: plain JSON values, written as text."""
-    return _TypedCodec(Any, fixture, Explainer(Any, is_annotated=False))
+    return _TypedCodec(Any, fixture, is_annotated=False)
 
 
 def custom_codec(
@@ -109,21 +107,26 @@ def _plain_way(value_type: Any) -> _Way:
 class _TypedCodec:
     """Writes a value the way pydantic does; what is lost on it takes the wide way, as its widened type.
 
-    The guard judges both. Two ways because what pydantic carries by itself shall cost what pydantic costs.
+    The guard judges both. Two ways because what pydantic carries by itself shall cost what pydantic costs; what only
+    the other way, or a refusal, needs is imported there.
     """
 
-    def __init__(self, value_type: object, fixture: str, explainer: Explainer) -> None:
-        self.value_type, self.fixture, self.explainer = value_type, fixture, explainer
+    def __init__(self, value_type: object, fixture: str, *, is_annotated: bool = True) -> None:
+        self.value_type, self.fixture, self.is_annotated = value_type, fixture, is_annotated
         self.plain: _Way | None = None
         try:
             self.plain = _plain_way(value_type)
         except Exception as exc:
             if self.wide is None:
+                from pytest_shared_session_scope import _refusals
+
                 raise AnnotationError(fixture, _refusals.no_adapter(value_type, exc)) from exc
 
     @functools.cached_property
     def wide(self) -> _Way | None:
         """The wide way, built when first needed; `None` where pydantic has no adapter for it."""
+        from pytest_shared_session_scope._schemas import widened
+
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -154,6 +157,8 @@ class _TypedCodec:
     def _way_for(self, name: Literal["plain", "wide"], value: object, *, has_failed: bool) -> _Way | None:
         if name == "plain":
             return self.plain
+        from pytest_shared_session_scope import _refusals, _secrets
+
         if has_failed and _secrets.holds_itself(value):
             # Before 2.13 pydantic finds that out only after it has tried each member of each union, 255 levels deep.
             raise ValueError(_refusals.HOLDS_ITSELF)
@@ -163,6 +168,8 @@ class _TypedCodec:
         try:
             return self._way_of(data).load(data)
         except Exception as exc:
+            from pytest_shared_session_scope import _refusals
+
             raise CodecError(self.fixture, _refusals.unloadable(exc)) from exc
 
     def _way_of(self, data: Any) -> _Way:
@@ -182,10 +189,13 @@ class _TypedCodec:
             return value
 
     def _refusal(self, value: object, difference: Difference | None, failures: list[Exception]) -> CodecError:
+        from pytest_shared_session_scope import _refusals, _secrets
+
+        explainer = _refusals.Explainer(self.value_type, is_annotated=self.is_annotated)
         if difference is not None:
-            reason, path = self.explainer.difference(difference)
+            reason, path = explainer.difference(difference)
             return CodecError(self.fixture, reason, path)
-        reason, path = self.explainer.failure(value, failures[0])
+        reason, path = explainer.failure(value, failures[0])
         error = CodecError(self.fixture, reason, path)
         # What a user's serializer or validator raises may quote a secret it was given.
         error.__cause__ = None if _secrets.holds_secret(value) else failures[0]

@@ -341,13 +341,20 @@ def test_a_cleanup_is_cut_off_while_another_worker_waits_with_what_it_depends_on
         # It takes both while the other worker, which owns both, waits at its end; and is the last to hold the schema.
         test_b="""
         @pytest.fixture(scope="session")
-        def later(tmp_path_factory, worker_id):
+        def run(tmp_path_factory):
+            return tmp_path_factory.getbasetemp().parent / "shared-session-scope"
+
+        @pytest.fixture(scope="session")
+        def other(run, worker_id):
             wait_for("a")
-            run = tmp_path_factory.getbasetemp().parent / "shared-session-scope"
             [other] = {"gw0", "gw1"} - {worker_id}
             wait_for(run / "workers" / f"{other}.draining")
+            return other
 
-        def test_b(later, schema): pass
+        def test_b(other, schema, run):
+            [journal] = run.glob("shares/schema-*")
+            while f"leave {other}" not in journal.read_text("utf-8"):
+                time.sleep(0.01)
         """,
     )
     result = suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=2)

@@ -31,7 +31,17 @@ OF_PYTEST = {
     "_tmp_path_factory",
 }
 # Options by the names that their plugins give them, and plugins by theirs; ours are no others' business.
-OPTIONS = {"dist", "durations", "fulltrace", "maxfail", "maxworkerrestart", "numprocesses", "verbose", "xmlpath"}
+OPTIONS = {
+    "capture",
+    "dist",
+    "durations",
+    "fulltrace",
+    "maxfail",
+    "maxworkerrestart",
+    "numprocesses",
+    "verbose",
+    "xmlpath",
+}
 PLUGINS = {"dsession", "terminal", "terminalreporter"}
 # What is public in its class, and not promised to be there.
 OF_OTHERS = {"add_global_property", "execution_count", "queue", "reset_tracked_lines"}

@@ -295,6 +295,24 @@ class Dog(BaseModel):
     weight: float
 
 
+def kind_of(pet: Any) -> str:
+    return str(pet["kind"] if isinstance(pet, dict) else pet.kind)
+
+
+TaggedCat = Annotated[Cat, pydantic.Tag("cat")]
+TaggedDog = Annotated[Dog, pydantic.Tag("dog")]
+
+
+class OwnSchema(BaseModel):
+    """Whoever writes a schema of their own is asked for it."""
+
+    when: dt.datetime
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return handler(source)
+
+
 class CatLike(BaseModel):
     name: str
 
@@ -522,6 +540,8 @@ CONTAINERS = [
     travels("literal keys", dict[Literal[1, 2], int], lambda: {1: 1}),
     travels("model keys", dict[Closed, int], lambda: dict([(Closed(a=1), 2)])),  # noqa: C406 - frozen, though checkers do not know
     travels("frozenset keys", dict[frozenset[int], str], lambda: {frozenset({1}): "x"}),
+    travels("flags under tuple keys", dict[tuple[int, int], Right], lambda: {(1, 2): Right.READ | Right.WRITE}),
+    travels("literals under tuple keys", dict[tuple[int, int], Literal[1, True]], lambda: {(1, 2): True, (3, 4): 1}),
     travels("bytes keys", dict[bytes, str], lambda: {b"\xff": "x"}),
     travels("none keys", dict[str | None, int], lambda: {None: 1, "None": 2}),
     travels("int and str keys", dict[int | str, int], lambda: {1: 1, "1": 2}),
@@ -621,6 +641,11 @@ UNIONS = [
         list[Annotated[Cat | Dog, Field(discriminator="kind")]],
         lambda: [Cat(born=MOMENT.replace(tzinfo=BERLIN)), Dog(weight=1.5)],
     ),
+    travels(
+        "discriminated by a function",
+        list[Annotated[TaggedCat | TaggedDog, pydantic.Discriminator(kind_of)]],
+        lambda: [Cat(born=MOMENT.replace(tzinfo=BERLIN)), Dog(weight=1.5)],
+    ),
     travels("none or nan", Optional[float], lambda: NAN),  # noqa: UP045 - as users write it
     travels("union in a key", dict[int | uuid.UUID, int | str | None], lambda: {A_UUID: None, 1: "1"}),
     travels("typing union", Union[int, str, None], lambda: 5),  # noqa: UP007 - as users write it
@@ -685,6 +710,8 @@ CLASSES = [
     travels("named tuple of its own", Branch, lambda: Branch(MOMENT, (Branch(MOMENT.replace(tzinfo=BERLIN)),))),
     travels("recursive alias", Json, lambda: {"a": [1, 2.5, None, {"b": True}]}),
     travels("any of json", Any, lambda: {"a": [1, "x", None]}),
+    travels("own schema", OwnSchema, lambda: OwnSchema(when=MOMENT)),
+    refused("own schema of a zone", OwnSchema, lambda: OwnSchema(when=MOMENT.replace(tzinfo=BERLIN))),
     refused("open model of a date", Open, lambda: Open.model_validate({"b": dt.date(2024, 1, 1)})),
     refused("changed private attribute", Private, lambda: Private(a=1).set(2)),
     refused("private lock", PrivateLock, PrivateLock),

@@ -521,6 +521,12 @@ def test_takes_nothing_for_the_same_because_it_is_written_alike(value: Any, othe
         assert not are_written_alike([before], [after])
 
 
+def test_sharing_parts_is_no_difference() -> None:
+    text, other = "".join("ab" * 9), "".join("ab" * 9)
+    assert text is not other
+    assert are_written_alike([[text, text], {text: 1}], [[text, other], {other: 1}])
+
+
 def test_writes_only_what_is_python_s_own() -> None:
     """No `__reduce__`, `__getstate__` or `__iter__` of a user's class is called."""
     calls = []

@@ -610,6 +610,7 @@ UNIONS = [
     travels("int or str", int | str, lambda: "1"),
     travels("int or bool", int | bool, lambda: True),
     travels("int or float", int | float, lambda: 1.0),
+    travels("int under float", float | bytes, lambda: 3),
     travels("uuid or str", uuid.UUID | str, lambda: str(A_UUID)),
     travels("str or uuid", str | uuid.UUID, lambda: A_UUID),
     travels("date or str", dt.date | str, lambda: "2024-01-01"),

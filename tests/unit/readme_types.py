@@ -19,11 +19,12 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVar
 
+import attrs
 import numpy as np  # here, since pytester forgets what a test imports, and numpy cannot be loaded twice
 import pydantic
 from codec_cases import BERLIN, NAN, Admin, Excluded, MyStr, User, cyclic, generate, nested
 from pydantic import BaseModel, Field, RootModel, SecretStr
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 T = TypeVar("T")
 UNANNOTATED = object()
@@ -55,6 +56,27 @@ class Slotted(Generic[T]):
 class Point(NamedTuple):
     x: int
     y: float
+
+
+@attrs.frozen
+class Spot:
+    at: tuple[int, int]
+    when: dt.datetime
+    _seen: bool = False
+
+
+Pairs = TypeAliasType("Pairs", list[tuple[T, T]], type_params=(T,))
+
+
+class OddZone(dt.tzinfo):
+    def utcoffset(self, when: dt.datetime | None) -> dt.timedelta:
+        return dt.timedelta(hours=1)
+
+    def dst(self, when: dt.datetime | None) -> None:
+        return None
+
+    def tzname(self, when: dt.datetime | None) -> str:
+        return "odd"
 
 
 class Movie(TypedDict):
@@ -146,6 +168,8 @@ TRAVELS: dict[str, list[tuple[Any, Any]]] = {
     ],
     "T | None": [(float | None, None), (float | None, NAN)],
     "Release": [(Release, RELEASE)],
+    "Spot": [(Spot, Spot((1, 2), moment)) for moment in MOMENTS],
+    "Pairs[int]": [(Pairs[int], [(1, 2)]), (dict[tuple[int, int], Pairs[Spot]], {(1, 2): []})],
     "Point": [(Point, Point(1, NAN))],
     "NamedTuple": [(list[Point], [Point(1, 2.5)])],
     "Movie": [(Movie, {"name": "x", "year": 1927})],
@@ -180,6 +204,10 @@ REFUSED: dict[str, list[tuple[Any, Callable[[], Any]]]] = {
         (Any, threading.Lock),
         (Any, lambda: io.StringIO("x")),
         (Generator[int, None, None], generate),
+    ],
+    "a `datetime` in a zone that is no `ZoneInfo` and no `timezone`": [
+        (dt.datetime, lambda: dt.datetime(2024, 5, 6, tzinfo=OddZone())),
+        (list[Spot], lambda: [Spot((1, 2), dt.datetime(2024, 5, 6, tzinfo=OddZone()))]),
     ],
     "a numpy array": [(Any, lambda: np.zeros(2))],
     "a list that holds itself, 400 lists in each other": [

@@ -14,13 +14,20 @@ def test_fixtures_lists_docstring_place_and_scope(suite: Suite) -> None:
         def db() -> int:
             """The database of the run."""
             return 1
+
+        @pytest.fixture(scope="session")
+        def plain():
+            """Beside it."""
         ''',
-        test_it="def test_it(db): pass",
+        test_it="def test_it(db, plain): pass",
     )
     result = suite.run("--fixtures")
+    result.stdout.fnmatch_lines(["db [[]session scope[]] -- conftest.py:*", "    The database of the run."])
     lines = (suite.path / "conftest.py").read_text().splitlines()
-    line = lines.index("@shared_session_scope_fixture") + 1
-    result.stdout.fnmatch_lines([f"db [[]session scope[]] -- conftest.py:{line}", "    The database of the run."])
+    apart = lines.index('@pytest.fixture(scope="session")') - lines.index("@shared_session_scope_fixture")
+    # pytest 7 says of each fixture that it is one line further down.
+    said = dict(re.findall(r"^(db|plain) \[session scope\] -- conftest\.py:(\d+)$", result.stdout.str(), re.MULTILINE))
+    assert int(said["plain"]) - int(said["db"]) == apart
 
 
 def test_a_fixture_takes_what_its_function_takes(suite: Suite) -> None:

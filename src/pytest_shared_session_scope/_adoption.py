@@ -75,8 +75,9 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
             is_well &= _report_errors(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
             if not is_well:  # what could not be let go of now, cannot be later, and the run has to end
                 failed.update(one.files.key for one in left if not one.is_held)
-        # One share is looked at as long as nothing can be adopted: to look at all of them grows with their number.
-        while left[0].files.is_open() and presence.is_anybody_left() and time.monotonic() < until:
+        # One share is looked at as long as nothing can be adopted: to look at all of them grows with their number. What
+        # was set up first is cleaned up last.
+        while left[-1].files.is_open() and presence.is_anybody_left() and time.monotonic() < until:
             shares.engine.wait_a_little()
         if time.monotonic() > until:
             return

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 # Seconds between two looks at what another worker is doing: short at first, for setups that take no time, then a
 # compromise between waking late and costing a core (aim: 95 % wake within 10 ms, at most 2 % of a core). A look at
 # whether a share is ready costs less than one at who is left.
-FIRST_PAUSE: Final = 0.001
+FIRST_PAUSE: Final = 0.002
 LONGEST_PAUSE: Final = 0.008
 TAKERS_LONGEST_PAUSE: Final = 0.004
 # How often a taker looks whether the share is ready for each time that it looks whether its lock is free.

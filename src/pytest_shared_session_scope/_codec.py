@@ -79,6 +79,11 @@ class _Way:
         if not self.adapter.pydantic_complete:
             self.adapter.rebuild(raise_errors=True)
 
+    @functools.cached_property
+    def has_user_serializer(self) -> bool:
+        """Whether dumping runs functions of a user's own."""
+        return _has_user_serializer(self.adapter.core_schema)
+
     def dump(self, value: object) -> str:
         wrapped = (value,) if self.place == 0 else {self.place: value}
         return self.adapter.dump_json(wrapped, round_trip=True, by_alias=False, warnings=False).decode()
@@ -181,7 +186,7 @@ class _TypedCodec:
     def _witness(self, value: object) -> object:
         """Return what the copy is to be compared with: a serializer of the user's own might change the value."""
         way = self.plain or self.wide
-        if way is None or not _has_user_serializer(way.adapter.core_schema):
+        if way is None or not way.has_user_serializer:
             return value
         try:
             return copy.deepcopy(value)

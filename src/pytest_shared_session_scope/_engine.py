@@ -17,7 +17,7 @@ import contextlib
 from collections.abc import Callable, Container, Generator
 from typing import TYPE_CHECKING
 
-from pytest_shared_session_scope import _report, _run
+from pytest_shared_session_scope import _report
 from pytest_shared_session_scope._annotation import Kind
 from pytest_shared_session_scope._clock import LONGEST_PAUSE, LOOKS_PER_LOCK, TAKERS_LONGEST_PAUSE, Clock, pauses
 from pytest_shared_session_scope._decisions import Verdict
@@ -83,13 +83,14 @@ class Engine:
         files = ShareFiles(self.directory, share.key, self.worker, share.fixture)
         if share.kind is not Kind.RETURNS:  # nothing of it will be cleaned up, so nobody lets go of it
             self._files[share.key] = files
-        taken = self._take_ready(share, files)
-        if taken is None and self.is_adopting:
-            raise NothingToAdoptError(share.fixture, "it, or what it depends on, was cleaned up by now")
-        if taken is None:
-            taken = self._wait_or_set_up(share, files, SettingUp(share, files, self._clock, setup, keep).run)
-        if share.kind is not Kind.RETURNS and share.is_dynamic:
-            files.note_dynamic()
+        with files:
+            taken = self._take_ready(share, files)
+            if taken is None and self.is_adopting:
+                raise NothingToAdoptError(share.fixture, "it, or what it depends on, was cleaned up by now")
+            if taken is None:
+                taken = self._wait_or_set_up(share, files, SettingUp(share, files, self._clock, setup, keep).run)
+            if share.kind is not Kind.RETURNS and share.is_dynamic:
+                files.note_dynamic()
         return taken
 
     def _take_ready(self, share: Share, files: ShareFiles) -> Taken | None:
@@ -124,10 +125,10 @@ class Engine:
         since = self._clock.monotonic()
         while True:
             try:
-                if _run.try_lock(files.lock) and not self._is_published(share, files):
+                if files.try_lock() and not self._is_published(share, files):
                     return set_up()
             finally:
-                files.lock.release()
+                files.unlock()
             with self._clock.waiting(), Waiting(self.directory, self.worker, share.key, self._clock) as waiting:
                 taken = self._wait_while_locked(share, files, since, waiting)
             if taken is not None:
@@ -146,7 +147,7 @@ class Engine:
             waiting.look()
             self._clock.sleep(pause)
             # Only a setup that was cut off frees the lock without news; to ask for it costs more than for news.
-            if looks % LOOKS_PER_LOCK == 0 and not files.is_locked():
+            if (looks + 1) % LOOKS_PER_LOCK == 0 and not files.is_locked():
                 return None
         raise AssertionError("the pauses never end")
 
@@ -200,9 +201,9 @@ class Engine:
             files.leave()
             return Verdict.LEAVE
         since = self._clock.monotonic()
-        verdict = LettingGo(files, self.presence, yields_once, is_test_left, self.adopt).wait_for_verdict(
-            self._clock, patience
-        )
+        letting_go = LettingGo(files, self.presence, yields_once, is_test_left, self.adopt)
+        with files:
+            verdict = letting_go.wait_for_verdict(self._clock, patience)
         self._endings[share.key] = Ending(self._clock, since, self.observed.ending)
         return verdict
 
@@ -228,18 +229,22 @@ class Engine:
         """Close what `let_go` began, once the fixture's own code has ended, or raised `error`."""
         files = self._files[share.key]
         try:
-            if verdict is Verdict.LEAVE:
-                files.unleave()
-                return
-            with held_back():  # else an interrupt here has another worker clean up once more
-                record = self._note_cleanup(share, files, error)
-            # Last: what a store raises must not have it, either.
-            if record is not None:
-                share.travel.note(record)
-            share.travel.delete()
+            with files:
+                self._finish(share, files, verdict, error)
         finally:
-            files.lock.release()
+            files.unlock()
             self._files.pop(share.key, None)
+
+    def _finish(self, share: Share, files: ShareFiles, verdict: Verdict, error: BaseException | None) -> None:
+        if verdict is Verdict.LEAVE:
+            files.unleave()
+            return
+        with held_back():  # else an interrupt here has another worker clean up once more
+            record = self._note_cleanup(share, files, error)
+        # Last: what a store raises must not have it, either.
+        if record is not None:
+            share.travel.note(record)
+        share.travel.delete()
 
     def _note_cleanup(self, share: Share, files: ShareFiles, error: BaseException | None) -> ShareRecord | None:
         record = files.read("cleaning")

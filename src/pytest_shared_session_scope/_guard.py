@@ -30,6 +30,8 @@ _NARROW: Final = 16
 
 def difference(value: object, copy: object) -> Difference | None:
     """Return the first difference, `None` where both are the same in value and type, all the way down."""
+    if are_written_alike((value,), (copy,)):  # what is small and plain: a fifth of the time that the walk takes
+        return None
     seen: dict[tuple[int, int], tuple[object, object]] = {}
     walk: list[Columns] = [iter([Column([value], [copy])])]
     try:

@@ -14,7 +14,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import pytest
 
@@ -35,8 +35,7 @@ class Parameter:
     value: object = dataclasses.field(compare=False, repr=False)
 
 
-@dataclasses.dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """Which share a request is for.
 
     `fixture` is how messages name it. `parameters` are its own and those of what it depends on; `inherits` says whether

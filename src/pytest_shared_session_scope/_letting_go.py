@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pytest_shared_session_scope import _run
 from pytest_shared_session_scope._clock import Clock, pauses
 from pytest_shared_session_scope._decisions import Verdict, decide
 
@@ -48,11 +47,11 @@ class LettingGo:
         verdict = Verdict.WAIT
         try:
             # Another worker that has the lock decides, or cleans up.
-            if _run.try_lock(self.files.lock):
+            if self.files.try_lock():
                 verdict = self._judge(patient=patient)
         finally:
             if verdict is not Verdict.LAST:
-                self.files.lock.release()
+                self.files.unlock()
         return verdict
 
     def _judge(self, *, patient: bool) -> Verdict:

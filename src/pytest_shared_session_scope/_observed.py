@@ -5,11 +5,10 @@ Taking a share is the hot path: here it reads the clock, which is no system call
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pytest_shared_session_scope import _small_files
 
@@ -24,8 +23,7 @@ READ: Final = "read"
 NOTHING: Final = "nothing"
 
 
-@dataclasses.dataclass(frozen=True)
-class Take:
+class Take(NamedTuple):
     """One worker asked once for a share.
 
     `at` is in seconds since the epoch, `waited` the seconds for which it waited for other workers, `seconds` those of
@@ -76,8 +74,7 @@ class Ending:
 
     def noted_in(self, record: ShareRecord, worker: str, error: BaseException | None) -> ShareRecord:
         """Return the record with who cleaned up, and how that went."""
-        return dataclasses.replace(
-            record,
+        return record._replace(
             cleaned_by=worker,
             cleanup_waited=self._waited,
             cleanup_item=self._item,
@@ -97,7 +94,7 @@ class Observed:
 
     def write(self, directory: Path, worker: str) -> None:
         """Write it into the run's directory, at the worker's end."""
-        text = json.dumps([dataclasses.asdict(take) for take in self.takes])
+        text = json.dumps([take._asdict() for take in self.takes])
         path = _directory(directory) / f"{_small_files.quoted(worker)}.json"
         temporary = path.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

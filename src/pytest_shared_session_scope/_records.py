@@ -1,16 +1,13 @@
 """What the engine writes to disk about a share; imports nothing of the package and touches no file."""
 
-from __future__ import annotations
-
-import dataclasses
+import functools
 import json
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, NoReturn, cast, get_args, get_type_hints
 
 FORMAT = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """How a setup ended that raised, as far as other processes can be told.
 
     `outcome` is what the exception means to pytest: `error`, `fail`, `skip`, `xfail` or `exit`.
@@ -22,8 +19,7 @@ class Failure:
     traceback: str
 
 
-@dataclasses.dataclass(frozen=True)
-class ShareRecord:
+class ShareRecord(NamedTuple):
     """One setup of a share: who did it, when, in which test, and how it ended.
 
     `started` is in seconds since the epoch, `seconds` how long the setup took. `generation` counts the setups of
@@ -63,8 +59,8 @@ class ShareRecord:
 
 def encode(record: ShareRecord) -> str:
     """Return the record as JSON text."""
-    failure = None if record.failure is None else vars(record.failure)
-    return json.dumps({**vars(record), "failure": failure})
+    failure = None if record.failure is None else record.failure._asdict()
+    return json.dumps({**record._asdict(), "failure": failure})
 
 
 def parse(text: str) -> ShareRecord:
@@ -88,30 +84,41 @@ def _object(data: object, what: str) -> dict[str, Any]:
     return cast("dict[str, Any]", data)
 
 
-def _build(cls: type[Any], data: dict[str, Any]) -> Any:
-    types = _TYPES[cls]
-    known = {name: data[name] for name in types if name in data}
-    for name, value in known.items():
-        if type(value) not in types[name]:
-            raise ValueError(f"{cls.__name__} with {name!r} = {value!r}, which is no {cls.__annotations__[name]}")
-    if len(known) < len(types):
-        for field in dataclasses.fields(cls):
-            if field.name not in known and field.default is dataclasses.MISSING:
-                raise ValueError(f"{cls.__name__} without {field.name!r}")
-    return cls(**known)
+def _build(cls: Any, data: dict[str, Any]) -> Any:
+    if not _is_whole(cls, tuple(data), tuple(map(type, data.values()))):
+        _raise(cls, data)
+    if not data.keys() <= _TYPES[cls].keys():
+        data = {name: value for name, value in data.items() if name in _TYPES[cls]}
+    return cls(**data)
+
+
+@functools.lru_cache(maxsize=64)
+def _is_whole(cls: Any, names: tuple[str, ...], types: tuple[type, ...]) -> bool:
+    """Say whether fields with these names and types make a record: looked at once, since each take reads one."""
+    fits = all(kind in _TYPES[cls].get(name, (kind,)) for name, kind in zip(names, types, strict=True))
+    return fits and _required(cls) <= set(names)
+
+
+def _raise(cls: Any, data: dict[str, Any]) -> NoReturn:
+    for name, value in data.items():
+        kinds = _TYPES[cls].get(name, (type(value),))
+        if type(value) not in kinds:
+            told = " | ".join("None" if kind is _NONE else kind.__name__ for kind in kinds)
+            raise ValueError(f"{cls.__name__} with {name!r} = {value!r}, which is no {told}")
+    missing = [name for name in cls._fields if name in _required(cls) - set(data)]
+    raise ValueError(f"{cls.__name__} without {missing[0]!r}")
+
+
+def _required(cls: Any) -> set[str]:
+    return set(cls._fields) - set(cls._field_defaults)
 
 
 _NONE: Final = type(None)
-_BY_ANNOTATION: Final[dict[str, tuple[type, ...]]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (int, float),
-    "int | None": (int, _NONE),
-    "str | None": (str, _NONE),
-    "Failure | None": (Failure, _NONE),
-}
-# Which types a field may have: looked up once, since each take reads a record.
+# Which types a field may have. JSON writes a whole number of seconds without a point.
 _TYPES: Final[dict[type[Any], dict[str, tuple[type, ...]]]] = {
-    cls: {field.name: _BY_ANNOTATION[str(field.type)] for field in dataclasses.fields(cls)}
+    cls: {
+        name: (float, int) if annotation is float else get_args(annotation) or (annotation,)
+        for name, annotation in get_type_hints(cls).items()
+    }
     for cls in (ShareRecord, Failure)
 }

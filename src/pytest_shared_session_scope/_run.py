@@ -1,6 +1,6 @@
 """The run's directory: who works in it, and who is alive.
 
-With `_share_files.py`, `_small_files.py`, `_ledger.py` and `store.py` the only modules that touch files. It knows
+With `_shared_file.py`, `_small_files.py`, `_ledger.py` and `store.py` the only modules that touch files. It knows
 nothing of pytest: the plugin tells it where the directory is and who the worker is. filelock is imported when the
 first lock of its own is needed, never at import time.
 
@@ -15,10 +15,9 @@ import dataclasses
 import functools
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from pytest_shared_session_scope import _small_files
 
@@ -79,87 +78,6 @@ def new_lock(path: Path) -> BaseFileLock:
     return filelock.FileLock(path, mode=0o600)
 
 
-class TriedLock(Protocol):
-    """A lock that is tried and never waited for."""
-
-    def try_acquire(self) -> bool: ...
-    def release(self) -> None: ...
-
-
-class Flock:
-    """A lock as `new_lock` makes, taken without filelock where there is `flock`: each share takes one or more.
-
-    filelock's makes five times as many system calls, for what is not needed here: it looks for deadlocks, and may be
-    entered twice. A process that is forked off while the lock is held, such as a fixture's server, does not hold it.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-
-    def try_acquire(self) -> bool:
-        """Try once to take the lock; who has it, has it: an interrupt may have kept it from being given back."""
-        import fcntl
-
-        if self._descriptor is not None:
-            return True
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._descriptor = descriptor
-        except BaseException as error:  # an interrupt must not leave it locked by a descriptor that nobody knows
-            self._descriptor = None
-            os.close(descriptor)
-            if isinstance(error, BlockingIOError):
-                return False
-            raise
-        _HELD.add(self)
-        return True
-
-    def release(self) -> None:
-        """Give the lock back, whoever was forked off in the meantime."""
-        import fcntl
-
-        if self._descriptor is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            self.close()
-
-    def close(self) -> None:
-        """Forget the lock in this process: it stays locked where another one has it open."""
-        _HELD.discard(self)
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-_HELD: Final = set[Flock]()
-
-
-def _forget_locks() -> None:
-    for lock in list(_HELD):
-        lock.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_locks)
-
-
-class _TriedFileLock:  # pragma: no cover - Windows
-    def __init__(self, path: str) -> None:
-        self._lock = new_lock(Path(path))
-
-    def try_acquire(self) -> bool:
-        return self._lock.is_locked or wait_lock(self._lock, 0)
-
-    def release(self) -> None:
-        self._lock.release()
-
-
-def share_lock(path: str) -> TriedLock:
-    """Return the lock of a share."""
-    return Flock(path) if sys.platform != "win32" else _TriedFileLock(path)
-
-
 def is_locked(path: str | Path) -> bool:
     """Say whether a process holds the lock at `path`, which `new_lock` made.
 
@@ -198,11 +116,6 @@ def _lock_for_life(path: str) -> Callable[[], object]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits for those who are probing it just now
     return functools.partial(os.close, descriptor)
-
-
-def try_lock(lock: TriedLock) -> bool:
-    """Try once to take the lock."""
-    return lock.try_acquire()
 
 
 def wait_lock(lock: BaseFileLock, timeout: float | None = None) -> bool:

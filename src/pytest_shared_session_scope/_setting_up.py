@@ -43,7 +43,7 @@ class SettingUp:
             raise
         except BaseException as error:
             seconds = self.clock.monotonic() - started
-            record = dataclasses.replace(record, seconds=seconds, failure=share.describe_failure(error))
+            record = record._replace(seconds=seconds, failure=share.describe_failure(error))
             files.publish("failed", record, instead_of="setting-up")
             share.travel.note(record)
             raise
@@ -85,4 +85,4 @@ class SettingUp:
             for key in share.depends_on:
                 self.files.of(key).add_dependent(share.key)
             shown = share.travel.shown(value)
-        return dataclasses.replace(record, seconds=seconds, size=share.travel.size(), shown=shown)
+        return record._replace(seconds=seconds, size=share.travel.size(), shown=shown)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._annotation import Kind
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from pytest_shared_session_scope._travel import Travel
 
 
-@dataclasses.dataclass(frozen=True)
-class Share:
+class Share(NamedTuple):
     """What the engine is told about a share when it is asked for.
 
     `timeout` is in seconds, None for no limit. `item` is the node id of the asking test, `is_rerun` says that a plugin
@@ -38,8 +36,7 @@ class Share:
     parameters: tuple[tuple[str, object], ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class Taken:
+class Taken(NamedTuple):
     """The value that tests get, and whether this worker set it up.
 
     `generation` is the setup's, `seconds` how long that took, or reading what another worker set up.

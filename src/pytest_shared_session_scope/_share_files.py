@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
-from pytest_shared_session_scope import _records, _run, _small_files
+from pytest_shared_session_scope import _records, _small_files
 from pytest_shared_session_scope._journal import Journal, line
+from pytest_shared_session_scope._shared_file import shared_file
 from pytest_shared_session_scope.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from typing_extensions import Self
+
     from pytest_shared_session_scope._records import ShareRecord
-    from pytest_shared_session_scope._run import TriedLock
 
 
 class ShareFiles:
@@ -26,44 +30,53 @@ class ShareFiles:
     are spread over the disk.
     """
 
-    def __init__(self, directory: Path, key: str, me: str, fixture: str) -> None:
+    def __init__(self, directory: Path | str, key: str, me: str, fixture: str) -> None:
         self.key = key
         self.worker = me
         self.fixture = fixture
         self._me = _small_files.quoted(me)
-        # Text, since a take names it a dozen times, and a `Path` each would cost more than the system calls.
-        self._path = f"{directory}{os.sep}shares{os.sep}{key}"
-        # Windows lets nobody read what is locked.
-        self._lock_path = self._path if sys.platform != "win32" else os.path.join(directory, "locks", key)
-        self._lock: TriedLock | None = None
+        # Text, since to make a `Path` of it would cost more than a system call.
+        self._directory = str(directory)
+        self._file = shared_file(f"{directory}{os.sep}shares{os.sep}{key}")
         self._journal = Journal()
+
+    def __enter__(self) -> Self:
+        """Keep the journal open, inside."""
+        self._file.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.__exit__(kind, error, traceback)
 
     def of(self, key: str) -> ShareFiles:
         """Return the files of another share of the run."""
-        return ShareFiles(self.path.parents[1], key, self.worker, self.fixture)
+        return ShareFiles(self._directory, key, self.worker, self.fixture)
 
     @property
     def path(self) -> Path:
         """The share's journal."""
-        return Path(self._path)
+        return Path(self._file.path)
 
-    @property
-    def lock(self) -> TriedLock:
-        """The share's lock: for setting up and for deciding who is last."""
-        if self._lock is None:
-            self._lock = _run.share_lock(self._lock_path)
-        return self._lock
+    def try_lock(self) -> bool:
+        """Try once to take the share's lock: for setting up and for deciding who is last."""
+        return self._file.try_lock()
+
+    def unlock(self) -> None:
+        """Give the share's lock back, where I have it."""
+        self._file.unlock()
 
     def is_locked(self) -> bool:
         """Say whether a worker has the share's lock, more cheaply than by trying it."""
         try:
-            return _run.is_locked(self._lock_path)
+            return self._file.is_locked()
         except FileNotFoundError:
             return False
 
     def exists(self) -> bool:
         """Say whether somebody has asked for the share."""
-        return os.path.exists(self._path)
+        return os.path.exists(self._file.path)
 
     def hold(self) -> None:
         """Become a holder."""
@@ -155,28 +168,24 @@ class ShareFiles:
 
     def ended(self) -> int:
         """Return how many setups of the share have come to their end."""
-        return sum(name.startswith(("cleaned-", "lost-")) for name in self._look().states)
+        return _ended(self._look().states)
 
     def put_aside(self) -> int:
         """Put aside as `lost-N` what a dead worker left; return how many setups have come to their end by then."""
-        ended = self.ended()
-        for state in ("setting-up", "ready", "cleaning"):
-            if self.has(state):
-                ended += 1
-                self.rename(state, f"lost-{ended}")
+        states = self._look().states
+        ended = _ended(states)
+        for state in [state for state in ("setting-up", "ready", "cleaning") if state in states]:
+            ended += 1
+            self.rename(state, f"lost-{ended}")
         return ended
 
     def _note(self, *words: str) -> None:
-        if sys.platform == "win32":  # where to append is to look for the end first, and to write there second
-            with _run.new_lock(Path(self._lock_path + ".append")):
-                _small_files.append(self._path, line(*words))
-        else:
-            _small_files.append(self._path, line(*words))
+        self._file.append(line(*words))
 
     def has_news(self) -> bool:
         """Say whether a worker has noted anything since the last look, more cheaply than by looking."""
         try:
-            return os.stat(self._path).st_size != self._journal.length
+            return self._file.length() != self._journal.length
         except FileNotFoundError:
             return False  # nobody has noted anything yet
 
@@ -184,8 +193,7 @@ class ShareFiles:
         """Return what the share's lines come to by now. Raises `StoreError` for what no worker has written."""
         journal = self._journal
         try:
-            if journal.length == 0 or self.has_news():
-                journal.read_on(_small_files.read_small(self._path, journal.length))
+            journal.read_on(self._file.read_on(journal.length))
         except FileNotFoundError:
             pass  # nobody has asked for the share
         except BaseException as error:
@@ -198,5 +206,9 @@ class ShareFiles:
     def _garbled(self, error: Exception) -> StoreError:
         return StoreError(
             self.fixture,
-            f"what its workers noted is garbled: {error}; nothing but the plugin may write to {self._path}",
+            f"what its workers noted is garbled: {error}; nothing but the plugin may write to {self._file.path}",
         )
+
+
+def _ended(states: Iterable[str]) -> int:
+    return sum(state.startswith(("cleaned-", "lost-")) for state in states)

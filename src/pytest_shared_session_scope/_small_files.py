@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -56,26 +56,22 @@ def write(path: str, *parts: bytes) -> None:
         os.close(descriptor)
 
 
-def append(path: str, content: bytes) -> None:
-    """Append to a file, readable by its user alone, whole or not at all for whoever reads whole lines of it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | BINARY, 0o600)
-    try:
-        if os.write(descriptor, content) < len(content):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-    finally:
-        os.close(descriptor)
-
-
-def read_small(path: str, begin: int = 0) -> bytes:
-    """Return what a small file holds from a byte on, in four system calls; what `open` returns makes eight."""
-    descriptor = os.open(path, os.O_RDONLY | BINARY)
-    try:
-        if begin:
-            os.lseek(descriptor, begin, os.SEEK_SET)
-        content = block = os.read(descriptor, _BLOCK)
-        while len(block) == _BLOCK:
-            block = os.read(descriptor, _BLOCK)
-            content += block
-    finally:
-        os.close(descriptor)
+def read_on(descriptor: int, begin: int) -> bytes:
+    """Return what an open file holds from a byte on, in one system call for what is short."""
+    content = block = _read_at(descriptor, begin)
+    while len(block) == _BLOCK:
+        block = _read_at(descriptor, begin + len(content))
+        content += block
     return content
+
+
+if sys.platform != "win32":
+
+    def _read_at(descriptor: int, begin: int) -> bytes:
+        return os.pread(descriptor, _BLOCK, begin)
+
+else:  # pragma: no cover - Windows
+
+    def _read_at(descriptor: int, begin: int) -> bytes:
+        os.lseek(descriptor, begin, os.SEEK_SET)
+        return os.read(descriptor, _BLOCK)

@@ -31,19 +31,27 @@ def unfinished(directory: Path, presence: Presence, known: Container[str]) -> li
     """Return the unfinished shares, but those whose keys are `known`; what was set up last comes first."""
     found: list[Unfinished] = []
     for key in _run.share_keys(directory):
-        files = ShareFiles(directory, key, presence.worker, key)
-        if key in known or not files.exists():
+        if key in known:
             continue
         try:
-            record = files.read("ready")
-            is_held = record is not None and presence.is_any_alive(files, files.other_holders() + files.leaving())
-            if record is None:
-                record, is_held = files.read("cleaning"), files.is_locked()
+            with ShareFiles(directory, key, presence.worker, key) as files:
+                one = _unfinished(files, presence)
         except StoreError:
             continue  # who asks for it is told, and so is the report
-        if record is not None and record.kind == Kind.YIELDS_TWICE.value:
-            found.append(Unfinished(files, record, is_held))
+        if one is not None:
+            found.append(one)
     return sorted(found, key=lambda one: one.record.started, reverse=True)
+
+
+def _unfinished(files: ShareFiles, presence: Presence) -> Unfinished | None:
+    record = files.read("ready")
+    is_held = record is not None and presence.is_any_alive(files, files.other_holders() + files.leaving())
+    if record is None:
+        record = files.read("cleaning")
+        is_held = record is not None and files.is_locked()
+    if record is None or record.kind != Kind.YIELDS_TWICE.value:
+        return None
+    return Unfinished(files, record, is_held)
 
 
 def revive(files: ShareFiles) -> None:
@@ -53,7 +61,7 @@ def revive(files: ShareFiles) -> None:
     """
     if files.has("cleaning") and not files.is_locked():
         try:
-            if _run.try_lock(files.lock) and files.has("cleaning"):
+            if files.try_lock() and files.has("cleaning"):
                 files.rename("cleaning", "ready")
         finally:
-            files.lock.release()
+            files.unlock()

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from typing_extensions import Self
-
 from pytest_shared_session_scope import _small_files
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from pytest_shared_session_scope._clock import Clock
 
 # A wait that is shorter (seconds) leaves no mark, so that taking a share touches no further file.

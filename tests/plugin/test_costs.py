@@ -9,7 +9,8 @@ _COUNTING = """
 import collections
 
 from pydantic import TypeAdapter
-from pytest_shared_session_scope import _definition, _identity, _small_files
+from pytest_shared_session_scope import _definition, _identity
+from pytest_shared_session_scope._shared_file import SharedFile
 
 COUNTS = collections.Counter()
 
@@ -23,8 +24,8 @@ def count(what, owner, name):
 count("adapters", TypeAdapter, "__init__")
 count("annotations", _definition, "sharing_of")
 count("keys", _identity, "identify")
-count("writes", _small_files, "append")
-count("reads", _small_files, "read_small")
+count("writes", SharedFile, "append")
+count("reads", SharedFile, "read_on")
 
 @shared_session_scope_fixture
 def twice() -> SharedGenerator[dict[str, int]]:

@@ -217,8 +217,8 @@ class Worker:
     def free(self) -> None:
         """Free what the kernel frees at the end of a process."""
         self.engine.presence.workers.release_lease()
-        for lock in self.thread.locks:
-            lock.release()
+        for file in self.thread.files:
+            file.close()
 
     # -- parts of these
 

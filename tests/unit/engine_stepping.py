@@ -7,17 +7,16 @@ freed: no `finally` of it is run.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
-import os
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 from unittest import mock
 
-from pytest_shared_session_scope import _run
+from pytest_shared_session_scope import _share_files
 from pytest_shared_session_scope._run import Workers
 from pytest_shared_session_scope._share_files import ShareFiles
+from pytest_shared_session_scope._shared_file import SharedFile
 
 T = TypeVar("T")
 
@@ -25,7 +24,7 @@ IDLE = "idle"
 _STEPS: dict[type, list[str]] = {
     ShareFiles: [
         *("discard", "drop_holder", "ended", "has", "has_news", "hold", "is_holding", "is_locked", "leave", "leaving"),
-        *("other_holders", "publish", "read", "rename", "unhold", "unleave"),
+        *("other_holders", "publish", "read", "rename", "try_lock", "unhold", "unleave"),
     ],
     Workers: ["hold_lease", "is_alive", "mark", "roster", "unmark"],
 }
@@ -40,7 +39,7 @@ class Thread:
 
     def __init__(self) -> None:
         self.where = IDLE
-        self.locks: list[Flock] = []
+        self.files: list[SharedFile] = []
         self._is_over = False
         self._error: BaseException | None = None
         # Locks that one side takes and the other releases: the fastest way to hand on who runs.
@@ -77,8 +76,8 @@ class Thread:
         if self._thread is not None and self.where != IDLE:
             self._go.release()
             self._thread.join(60)
-        for lock in self.locks:
-            lock.release()
+        for file in self.files:
+            file.close()
 
     def _check(self) -> None:
         if self._is_over:
@@ -113,38 +112,13 @@ def current() -> Thread | None:
     return thread
 
 
-class Flock:
-    """A lock like filelock's, whose descriptor a death closes from outside."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-        thread = current()
-        if thread is not None:
-            thread.locks.append(self)
-
-    def try_acquire(self) -> bool:
-        assert self._descriptor is None
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
-def _try_lock(lock: Flock) -> bool:
+def _noted(path: str) -> SharedFile:
+    """Return a file whose descriptor a death closes from outside."""
+    file = SharedFile(path)
     thread = current()
     if thread is not None:
-        thread.stop("lock")
-    return lock.try_acquire()
+        thread.files.append(file)
+    return file
 
 
 def _stopping(method: Callable[..., T]) -> Callable[..., T]:
@@ -162,8 +136,7 @@ def _stopping(method: Callable[..., T]) -> Callable[..., T]:
 def stepped() -> Generator[None, None, None]:
     """Make every simulated worker stop, inside, before each look at the disk."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(_run, "share_lock", Flock))
-        stack.enter_context(mock.patch.object(_run, "try_lock", _try_lock))
+        stack.enter_context(mock.patch.object(_share_files, "shared_file", _noted))
         for cls, names in _STEPS.items():
             for name in names:
                 stack.enter_context(mock.patch.object(cls, name, _stopping(getattr(cls, name))))

@@ -101,7 +101,7 @@ def test_taker_that_found_no_share_is_a_holder_of_what_is_ready_a_moment_later(
     simulation: Simulation, key: str
 ) -> None:
     taker, owner, _ = simulation.workers
-    take(taker, key, until="lock")  # there was nothing yet to hold
+    take(taker, key, until="try_lock()")  # there was nothing yet to hold
     take(owner, key)
     go_to(taker, IDLE)
     assert taker.held[key].setup is owner.held[key].setup

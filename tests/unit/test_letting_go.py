@@ -36,11 +36,11 @@ def test_after_an_interrupt_when_it_was_decided(letting_go: LettingGo) -> None:
         assert letting_go.wait_for_verdict(WaitingClock(Timer()), 60.0) is Verdict.LAST
         assert letting_go.files.states() == ["cleaning"]
         assert letting_go.files.is_locked()
-    letting_go.files.lock.release()
+    letting_go.files.unlock()
     assert not letting_go.files.is_locked()
 
 
 def test_after_an_interrupt_in_the_middle_of_deciding(letting_go: LettingGo) -> None:
     letting_go.files.rename("ready", "cleaning")
     assert letting_go.wait_for_verdict(WaitingClock(Timer()), 60.0) is Verdict.LAST
-    letting_go.files.lock.release()
+    letting_go.files.unlock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -23,11 +22,11 @@ PLAIN = ShareRecord(
 FAILURE = Failure("error", "ValueError", "no\nserver", "Traceback ...\n")
 RECORDS = {
     "plain": PLAIN,
-    "ready": dataclasses.replace(PLAIN, seconds=1.5, shown="Port(1)"),
-    "cleaned": dataclasses.replace(PLAIN, shown="", cleaned_by="gw1", generation=3),
-    "failed": dataclasses.replace(PLAIN, failure=FAILURE),
-    "odd texts": dataclasses.replace(PLAIN, item="\0 \ud800 \u2028 \U0001f600 \"'\\", fixture_name=""),
-    "whole seconds": dataclasses.replace(PLAIN, started=1700000000, seconds=0),
+    "ready": PLAIN._replace(seconds=1.5, shown="Port(1)"),
+    "cleaned": PLAIN._replace(shown="", cleaned_by="gw1", generation=3),
+    "failed": PLAIN._replace(failure=FAILURE),
+    "odd texts": PLAIN._replace(item="\0 \ud800 \u2028 \U0001f600 \"'\\", fixture_name=""),
+    "whole seconds": PLAIN._replace(started=1700000000, seconds=0),
 }
 
 
@@ -49,6 +48,12 @@ def test_what_has_a_default_may_be_missing(optional: str) -> None:
     assert parse(json.dumps(data)) == PLAIN
 
 
+def test_as_many_keys_are_new_as_are_missing() -> None:
+    data = json.loads(encode(PLAIN)) | {"new": 1}
+    del data["seconds"]
+    assert parse(json.dumps(data)) == PLAIN
+
+
 def altered(**changes: Any) -> str:
     return json.dumps(json.loads(encode(RECORDS["failed"])) | changes)
 
@@ -58,7 +63,7 @@ def without(name: str) -> str:
 
 
 WHOLE = encode(PLAIN)
-FAILED = dataclasses.asdict(FAILURE)
+FAILED = FAILURE._asdict()
 MALFORMED = {
     "empty": ("", "Expecting value"),
     "no JSON": ("not JSON", "Expecting value"),

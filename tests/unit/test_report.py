@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from pytest_shared_session_scope._records import ShareRecord
@@ -20,7 +18,7 @@ RECORD = ShareRecord(
     started=1000.0,
     shown="Port(1)",
 )
-UNREADY = dataclasses.replace(RECORD, shown=None)
+UNREADY = RECORD._replace(shown=None)
 BEGIN = "not cleaned up: shared fixture 'db' (conftest.py:12): worker gw0 "
 LINES: dict[str, tuple[ShareRecord, dict[str, Death], str]] = {
     "its owner died": (
@@ -55,7 +53,7 @@ LINES: dict[str, tuple[ShareRecord, dict[str, Death], str]] = {
         "was ended while it set it up, asked for by test_it.py::test_a",
     ),
     "an empty text is a value": (
-        dataclasses.replace(RECORD, shown=""),
+        RECORD._replace(shown=""),
         {},
         "set it up in test_it.py::test_a, and the run was ended before it was cleaned up; its value is ",
     ),

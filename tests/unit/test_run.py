@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import stat
 import subprocess
 import sys
@@ -240,32 +238,6 @@ def test_lock_is_waited_for_as_long_as_it_is_told(directory: Path) -> None:
     assert not _run.is_locked(directory / "locks" / "a")
     assert _run.wait_lock(other)
     other.release()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_share_lock_is_not_held_by_what_is_forked_off(directory: Path) -> None:
-    """A fixture's server, forked off while its share is set up, must neither keep the lock nor release it."""
-    path = str(directory / "locks" / "a")
-    lock, other = _run.share_lock(path), _run.share_lock(path)
-    assert _run.try_lock(lock)
-    told, tell = os.pipe()
-    child = os.fork()
-    if child == 0:
-        lock.release()
-        os.write(tell, b"." if _run.is_locked(path) else b"!")
-        signal.pause()
-    try:
-        assert os.read(told, 1) == b".", "the parent has it"
-        assert not _run.try_lock(other)
-        lock.release()
-        assert _run.try_lock(other), "the child has it no more"
-        other.release()
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        os.close(told)
-        os.close(tell)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such permissions")

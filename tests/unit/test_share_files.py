@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from pytest_shared_session_scope import _facts, _records, _run, _small_files, _summary
+from pytest_shared_session_scope import _facts, _records, _run, _summary
 from pytest_shared_session_scope._journal import Journal, line
 from pytest_shared_session_scope._presence import Presence
 from pytest_shared_session_scope._records import ShareRecord
 from pytest_shared_session_scope._run import Workers
 from pytest_shared_session_scope._share_files import ShareFiles
+from pytest_shared_session_scope._shared_file import shared_file
 from pytest_shared_session_scope._unfinished import revive, unfinished
 from pytest_shared_session_scope.errors import StoreError
 
@@ -92,7 +92,7 @@ def test_states_appear_move_and_vanish_whole(files: ShareFiles, others: ShareFil
     others.rename("ready", "cleaning")
     assert not files.has("ready")
     assert files.read("cleaning") == RECORD
-    files.publish("cleaned-1", dataclasses.replace(RECORD, cleaned_by="gw1"))
+    files.publish("cleaned-1", RECORD._replace(cleaned_by="gw1"))
     files.discard("cleaning")
     files.discard("cleaning")
     assert others.states() == ["cleaned-1"]
@@ -159,19 +159,19 @@ def test_line_that_is_still_being_written_is_read_once_it_is_whole(files: ShareF
     whole = line("publish", "ready", "-", _records.encode(RECORD))
     files.hold()
     for cut in (1, 2, 50, len(whole) - 1):
-        _small_files.append(str(files.path), whole[:cut])
+        shared_file(str(files.path)).append(whole[:cut])
         assert not others.has("ready")
-        _small_files.append(str(files.path), whole[cut:])
+        shared_file(str(files.path)).append(whole[cut:])
         assert others.read("ready") == RECORD
         others.discard("ready")
 
 
 def test_share_lock(files: ShareFiles, others: ShareFiles) -> None:
-    assert files.lock is files.lock
-    assert _run.try_lock(files.lock)
+    files.unlock()
+    assert files.try_lock()
     assert others.is_locked()
-    assert not _run.try_lock(others.lock)
-    files.lock.release()
+    assert not others.try_lock()
+    files.unlock()
     assert not others.is_locked()
 
 
@@ -179,8 +179,8 @@ def test_share_lock(files: ShareFiles, others: ShareFiles) -> None:
 def test_only_its_user_can_read_a_share(files: ShareFiles) -> None:
     files.hold()
     files.publish("ready", RECORD)
-    assert _run.try_lock(files.lock)
-    files.lock.release()
+    assert files.try_lock()
+    files.unlock()
     assert stat.S_IMODE(files.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(files.path.parent.stat().st_mode) == 0o700
 
@@ -194,9 +194,9 @@ def publish(directory: Path, key: str, state: str, record: ShareRecord = RECORD)
 def test_unfinished_shares_are_those_that_yield_twice_and_are_not_clean(directory: Path) -> None:
     for key, state in (("a", "ready"), ("b", "cleaning"), ("c", "cleaned-1"), ("d", "failed"), ("e", "lost-1")):
         publish(directory, key, state)
-    publish(directory, "f", "ready", dataclasses.replace(RECORD, kind="yields once"))
-    publish(directory, "g", "ready", dataclasses.replace(RECORD, kind="returns"))
-    publish(directory, "h", "ready", dataclasses.replace(RECORD, started=2.0))
+    publish(directory, "f", "ready", RECORD._replace(kind="yields once"))
+    publish(directory, "g", "ready", RECORD._replace(kind="returns"))
+    publish(directory, "h", "ready", RECORD._replace(started=2.0))
     ShareFiles(directory, "i", "gw0", "i").hold()
     found = unfinished(directory, Presence(Workers(directory, "gw1")), known={"none"})
     assert [one.files.key for one in found] == ["h", "a", "b"], "what was set up last comes first"
@@ -223,11 +223,11 @@ def test_unfinished_share_is_held_by_who_lives(directory: Path, is_leaving: bool
 def test_share_whose_cleanup_was_cut_off_is_revived_once_nobody_cleans_it_up(directory: Path) -> None:
     files = publish(directory, "a", "cleaning")
     other = ShareFiles(directory, "a", "gw1", FIXTURE)
-    assert _run.try_lock(files.lock)
+    assert files.try_lock()
     assert [one.is_held for one in unfinished(directory, Presence(Workers(directory, "gw1")), known=())] == [True]
     revive(other)
     assert other.has("cleaning")
-    files.lock.release()
+    files.unlock()
     revive(other)
     assert other.has("ready")
     revive(other)
@@ -236,9 +236,9 @@ def test_share_whose_cleanup_was_cut_off_is_revived_once_nobody_cleans_it_up(dir
 
 def test_what_was_not_cleaned_up_comes_in_the_order_of_the_setups(directory: Path) -> None:
     for number, (key, state) in enumerate([("d", "setting-up"), ("c", "lost-1"), ("b", "cleaning"), ("a", "ready")]):
-        publish(directory, key, state, dataclasses.replace(RECORD, fixture=key, started=float(number)))
+        publish(directory, key, state, RECORD._replace(fixture=key, started=float(number)))
     publish(directory, "e", "cleaned-1")
-    publish(directory, "f", "ready", dataclasses.replace(RECORD, kind="returns"))
+    publish(directory, "f", "ready", RECORD._replace(kind="returns"))
     lines = _summary.not_cleaned_up(_facts.read(directory, {}, {}))
     assert [line.partition("shared fixture ")[2][:2] for line in lines] == ["d:", "c:", "b:", "a:"]
 
@@ -266,23 +266,3 @@ def test_an_interrupt_while_a_journal_is_read_leaves_it_readable(
     with pytest.raises(KeyboardInterrupt):
         seen.states()
     assert (seen.states(), seen.other_holders()) == (["cleaning"], ["gw1", "gw0"])
-
-
-def test_an_interrupt_while_a_lock_is_taken_leaves_it_free(
-    files: ShareFiles, others: ShareFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fcntl = pytest.importorskip("fcntl")
-    flock = fcntl.flock
-
-    def interrupted(descriptor: int, operation: int) -> None:
-        flock(descriptor, operation)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fcntl, "flock", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        files.lock.try_acquire()
-    monkeypatch.undo()
-    assert not files.is_locked()
-    assert others.lock.try_acquire()
-    assert not files.lock.try_acquire()
-    others.lock.release()

@@ -46,7 +46,7 @@ def _facts_of(*setups: Setup, **deaths: Death) -> Facts:
 
 
 def _altered(setup: Setup = SETUP, end: str = _facts.CLEANED_UP, **fields: object) -> Setup:
-    record = dataclasses.replace(setup.record, **fields)  # type: ignore[arg-type]
+    record = setup.record._replace(**fields)  # type: ignore[arg-type]
     return dataclasses.replace(setup, record=record, end=end)
 
 

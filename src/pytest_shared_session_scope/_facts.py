@@ -106,7 +106,11 @@ def read(directory: Path, deaths: Mapping[str, Death], mine: Mapping[str, list[T
     setups: list[Setup] = []
     garbled: list[str] = []
     for key in _run.share_keys(directory):
-        setups += _setups_of(ShareFiles(directory, key, "", key), takes.get(key, []), garbled)
+        try:
+            with ShareFiles(directory, key, "", key) as files:
+                setups += _setups_of(files, takes.get(key, []), garbled)
+        except StoreError as error:
+            garbled.append(str(error))
     named = {worker for setup in setups for worker in (setup.record.worker, setup.record.cleaned_by) if worker}
     workers = named | noted.keys() | deaths.keys()
     setups.sort(key=lambda setup: (-setup.cost, setup.record.started))
@@ -114,8 +118,6 @@ def read(directory: Path, deaths: Mapping[str, Death], mine: Mapping[str, list[T
 
 
 def _setups_of(files: ShareFiles, takes: list[tuple[str, Take]], garbled: list[str]) -> list[Setup]:
-    if not files.exists():
-        return []
     setups: list[Setup] = []
     records = _records_of(files, garbled)
     last = "failed" if "failed" in records else max(records, key=lambda state: records[state].generation, default="")

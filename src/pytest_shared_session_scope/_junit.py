@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_shared_session_scope._share_files import ShareFiles
+from pytest_shared_session_scope.errors import StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +70,7 @@ def _told(take: Take, worker: str) -> str:
 
 
 def _fixture_of(take: Take, directory: Path) -> str:
-    files = ShareFiles(directory, take.key, "", take.key)
-    records = (files.read(name) for name in files.states())
-    return next((record.definition for record in records if record is not None), take.key)
+    with contextlib.suppress(StoreError), ShareFiles(directory, take.key, "", take.key) as files:  # told by the test
+        records = (files.read(name) for name in files.states())
+        return next((record.definition for record in records if record is not None), take.key)
+    return take.key

@@ -74,10 +74,6 @@ class ShareFiles:
         except FileNotFoundError:
             return False
 
-    def exists(self) -> bool:
-        """Say whether somebody has asked for the share."""
-        return os.path.exists(self._file.path)
-
     def hold(self) -> None:
         """Become a holder."""
         self._note("hold", self._me)

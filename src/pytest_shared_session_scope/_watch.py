@@ -5,6 +5,7 @@ It looks from inside xdist's loop, between two events: a thread would write into
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import shutil
 import time
@@ -134,13 +135,12 @@ def look(directory: Path, workers: Workers, teller: Teller, clock: Clock | Any) 
     waited = clock.time() - min(mark.since for mark in longest)
     if waited < _TOLD_AFTER:
         return
-    files = ShareFiles(directory, longest[0].key, "", longest[0].key)
-    try:
+    record = None
+    with contextlib.suppress(StoreError), ShareFiles(directory, longest[0].key, "", longest[0].key) as files:
+        # What is garbled is told by the workers that read it, and at the end.
         record = files.read("setting-up")
-    except StoreError:  # told by the workers that read it, and at the end
-        record = None
-    if record is None and files.has("ready"):
-        return  # it was set up a moment ago: they are about to wake
+        if record is None and files.has("ready"):
+            return  # it was set up a moment ago: they are about to wake
     waiters = [mark.worker for mark in longest]
     texts = _report.waited_for(record, waiters, now=clock.time(), waited=waited, others=len(waits) - 1)
     teller.tell(texts, longest[0].key, waited)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from conftest import Suite
 
@@ -287,9 +289,18 @@ def test_a_damaged_value_is_an_error_that_names_the_fixture(suite: Suite, damage
     assert suite.words("setup") == [["setup"]]
 
 
-def test_a_garbled_record_is_an_error_that_names_the_fixture(suite: Suite) -> None:
+JOURNALS = {
+    "record": ("b'\\npublish ready - {\"format\": 1}\\x1e'", "ShareRecord without 'fixture'"),
+    "foreign": ("b'hello'", "it does not begin as it was begun"),
+    "unknown word": ("b'\\nsing gw0\\x1e'", "'sing gw0' is nothing that a worker notes"),
+    "no text": ("b'\\n\\xff\\x1e'", "*can't decode*"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), JOURNALS.values(), ids=JOURNALS.keys())
+def test_a_garbled_journal_is_an_error_that_names_the_fixture(suite: Suite, content: str, words: str) -> None:
     suite.write(
-        conftest="""
+        conftest=f"""
         @shared_session_scope_fixture
         def db() -> str:
             log("setup")
@@ -298,7 +309,7 @@ def test_a_garbled_record_is_an_error_that_names_the_fixture(suite: Suite) -> No
         @pytest.fixture(scope="session")
         def damaged(db, tmp_path_factory):
             [share] = (tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "shares").iterdir()
-            share.write_bytes(b'\\npublish ready - {"format": 1}\\x1e')
+            share.write_bytes({content})
             Path("damaged").touch()
         """,
         test_a="def test_a(damaged): pass",
@@ -310,11 +321,14 @@ def test_a_garbled_record_is_an_error_that_names_the_fixture(suite: Suite) -> No
         def test_b(damage, db): pass
         """,
     )
-    result = suite.run("--dist", "loadfile", workers=2)
+    junit = ("--junit-xml=junit.xml", "-o", "junit_family=xunit1")
+    result = suite.run("--dist", "loadfile", *junit, workers=2)
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(
-        ["E*StoreError: shared fixture 'db' (conftest.py:*): what its workers noted is garbled: *without*"]
-    )
+    assert re.search('name="shared fixture db-[0-9a-f]+"', (suite.path / "junit.xml").read_text("utf-8"))
+    told = f"what its workers noted is garbled: {words}; nothing but the plugin may write to *shares*db-*"
+    result.stdout.fnmatch_lines([f"E*StoreError: shared fixture 'db' (conftest.py:*): {told}"])
+    result.stdout.fnmatch_lines([f"*shared fixture db-*: {told}"])
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
     assert suite.words("setup") == [["setup"]]
 
 

@@ -40,7 +40,6 @@ def others(directory: Path, files: ShareFiles) -> ShareFiles:
 
 def test_share_that_nobody_has_asked_for(directory: Path) -> None:
     files = ShareFiles(directory, "key", "gw0", FIXTURE)
-    assert not files.exists()
     assert not files.is_locked()
     assert files.read("ready") is None
     assert files.other_holders() == []

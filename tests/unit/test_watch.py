@@ -161,6 +161,18 @@ def test_nothing_is_told_of_those_who_are_about_to_wake(run_parent: Path) -> Non
     assert "another worker is cleaning it up" in reporter.text
 
 
+def test_a_wait_for_what_is_garbled_is_told_without_a_record(run_parent: Path) -> None:
+    directory, clock, reporter = _run.create_directory(run_parent), Clock(), Reporter(isatty=False)
+    workers = _run.Workers(directory, _run.CONTROLLER)
+    workers.mark("gw0", _run.EXPECTED)
+    ShareFiles(directory, "db-1", "gw1", "db").path.write_bytes(b"hello")
+    waiting = Waiting(directory, "gw0", "db-1", clock)  # type: ignore[arg-type]
+    clock.now += 9
+    waiting.look()
+    _watch.look(directory, workers, _watch.Teller(reporter, reporter, clock), clock)
+    assert reporter.text.startswith("\ngw0 waits for a shared fixture, for 9 s: ")
+
+
 def test_the_longest_wait_of_the_living_is_told(run_parent: Path) -> None:
     directory, clock, reporter = _run.create_directory(run_parent), Clock(), Reporter(isatty=False)
     workers = _run.Workers(directory, _run.CONTROLLER)

@@ -51,7 +51,7 @@ def _adopt_dependents(session: pytest.Session, state: RunState, shares: Shares, 
         if one.files.key in keys and not one.is_held:
             revive(one.files)
             _take(session, state, shares, one.record)
-    _report_errors(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
+    _reported(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
 
 
 def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
@@ -62,7 +62,7 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
     shares = shares_of(session.config)
     presence = shares.engine.presence
     presence.drain()
-    is_well = _report_errors(state, shares.end_all)
+    error = _reported(state, shares.end_all)
     until = time.monotonic() + shares.patience
     failed: set[str] = set()
     while left := unfinished(shares.engine.directory, presence, failed):
@@ -72,8 +72,8 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
                     revive(one.files)
                     if not _take(session, state, shares, one.record):
                         failed.add(one.files.key)
-            is_well &= _report_errors(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
-            if not is_well:  # what could not be let go of now, cannot be later, and the run has to end
+            error = _reported(state, lambda: session._setupstate.teardown_exact(None)) or error  # noqa: SLF001 - see the module
+            if error is not None:  # what could not be let go of now, cannot be later, and the run has to end
                 failed.update(one.files.key for one in left if not one.is_held)
         # One share is looked at as long as nothing can be adopted: to look at all of them grows with their number. What
         # was set up first is cleaned up last.
@@ -85,7 +85,7 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
 
 
 def _take(session: pytest.Session, state: RunState, shares: Shares, record: ShareRecord) -> bool:
-    """Take a share through the test that asked for it first; return False where that cannot be."""
+    """Take a share through the test that asked for it first; return False where that cannot be, now or later."""
     item: Any = next((item for item in session.items if item.nodeid == record.item), None)
     if item is None:
         return False
@@ -96,7 +96,9 @@ def _take(session: pytest.Session, state: RunState, shares: Shares, record: Shar
         with shares.engine.adopting():
             _set_up_without_fixtures(session, item).getfixturevalue(record.fixture_name)
 
-    return _report_errors(state, take)
+    error = _reported(state, take)
+    # Who was faster may die before it has cleaned up. What is lost with the share that it depends on, is.
+    return error is None or (isinstance(error, NothingToAdoptError) and error.fixture == record.fixture)
 
 
 def _set_up_without_fixtures(session: pytest.Session, item: Any) -> pytest.FixtureRequest:
@@ -115,16 +117,16 @@ def _set_up_without_fixtures(session: pytest.Session, item: Any) -> pytest.Fixtu
     return request
 
 
-def _report_errors(state: RunState, call: Callable[[], None]) -> bool:
-    """Call; return False for what raised, and report it, unless somebody else has been faster."""
+def _reported(state: RunState, call: Callable[[], None]) -> BaseException | None:
+    """Call; report what is raised, unless somebody else has been faster, and return it."""
     reraised = (KeyboardInterrupt, pytest.exit.Exception)
     made: Any = pytest.CallInfo.from_call
     info: pytest.CallInfo[None] = made(call, when="teardown", reraise=reraised)
     if info.excinfo is None:
-        return True
+        return None
     if not info.excinfo.errisinstance(NothingToAdoptError) and state.last_item is not None:
         # xdist passes on only reports of the test that ran last.
         _frames.trim(info.excinfo, state.last_item.config.rootpath)
         report = pytest.TestReport.from_item_and_call(state.last_item, info)
         state.last_item.ihook.pytest_runtest_logreport(report=report)
-    return False
+    return info.excinfo.value

@@ -361,3 +361,49 @@ def test_a_cleanup_is_cut_off_while_another_worker_waits_with_what_it_depends_on
     assert [words[1] for _, *words in suite.events] == ["schema", "schema", "server"]
     assert suite.events[0][0] != suite.events[1][0] == suite.events[2][0]
     assert "not cleaned up" not in result.stdout.str()
+
+
+def test_who_adopts_dies_while_another_worker_that_came_too_late_is_left(suite: Suite) -> None:
+    """Two survivors take what nobody holds; the faster one dies in its cleanup, and the other is its heir."""
+    suite.write(
+        conftest=CONFTEST
+        + """
+@pytest.fixture(scope="session")
+def place():
+    mine = next(filter(is_first, ("owner", "faster", "slower", "heir")))
+    if mine == "faster":
+        wait_for("slower")
+    if mine == "slower":
+        wait_for("cleaning")
+    yield mine
+    is_first("closed")
+
+@pytest.fixture(scope="session")
+def over(worker_id):
+    yield
+    Path(f"over-{worker_id}").touch()
+
+@shared_session_scope_fixture
+def db(place) -> SharedGenerator[int]:
+    value = yield None
+    if (yield value or 1) is CleanupToken.LAST:
+        log("cleanup", place)
+        if place == "faster":
+            Path("cleaning").touch()
+            wait_for("closed")
+            os.kill(os.getpid(), 9)
+""",
+        # It dies when both have nothing left to do but to wait.
+        test_a="""
+        def test_a(db):
+            Path("taken").touch()
+            while len(list(Path().glob("over-*"))) < 2:
+                time.sleep(0.01)
+            os.kill(os.getpid(), 9)
+        """,
+        test_b="def test_b(over): wait_for('taken')",
+        test_c="def test_c(over): wait_for('taken')",
+    )
+    result = suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=3)
+    assert [words[1] for _, *words in suite.events] == ["faster", "heir"]
+    assert "not cleaned up" not in result.stdout.str()

@@ -1,8 +1,7 @@
 """The run's directory: who works in it, and who is alive.
 
-With `_shared_file.py`, `_small_files.py`, `_ledger.py` and `store.py` the only modules that touch files. It knows
-nothing of pytest: the plugin tells it where the directory is and who the worker is. filelock is imported when the
-first lock of its own is needed, never at import time.
+It knows nothing of pytest: the plugin tells it where the directory is and who the worker is. filelock is imported when
+the first lock of its own is needed, never at import time.
 
 Every state is a file that appears or vanishes whole. A worker's state is the presence of marker files that are only
 ever added (`draining` may be taken back): a directory listing made while others write can miss a renamed file, never

@@ -47,10 +47,11 @@ class Progress:
         return any(mark != _OVER and is_needed_by(item) for mark, item in zip(over, self._items, strict=True))
 
     def _marks_of(self, worker: str) -> bytes:
+        marks = b""
         if self._path is not None:
             with contextlib.suppress(FileNotFoundError):  # it is still being started
-                return self._path.with_name(_small_files.quoted(worker)).read_bytes()
-        return bytes(len(self._items))
+                marks = self._path.with_name(_small_files.quoted(worker)).read_bytes()
+        return marks.ljust(len(self._items), b"\0")  # it may have made its file, and not given it its length
 
 
 def _mapped(path: Path, size: int) -> mmap.mmap:

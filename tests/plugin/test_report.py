@@ -17,19 +17,14 @@ from pytest_shared_session_scope._report_json import Report
 
 CONFTEST = """
     @shared_session_scope_fixture
-    def server() -> Iterator[int]:
-        "Set up while the other worker waits."
-        until = time.monotonic() + 30
-        while len(list(Path("asked").iterdir())) < int(os.environ["WORKERS"]):
+    def server(tmp_path_factory) -> Iterator[int]:
+        "Set up while the other worker waits, which it notes once it has done so for two seconds."
+        waiting = tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "waiting"
+        until = time.monotonic() + 60
+        while os.environ["WORKERS"] == "2" and not list(waiting.glob("*.json")):
             assert time.monotonic() < until
             time.sleep(0.01)
-        time.sleep(0.5)  # for the other worker to come from there to here
         yield 80
-
-    @pytest.fixture(scope="session")
-    def asked():
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "master")
-        Path("asked", worker).touch()
 
     @shared_session_scope_fixture(params=["small", "large"])
     def text(request, server) -> SharedGenerator[str]:
@@ -38,7 +33,7 @@ CONFTEST = """
 """
 TEST = """
     @pytest.mark.parametrize("i", range(4))
-    def test_it(i, asked, text): pass
+    def test_it(i, text): pass
 """
 HEAD = r"=+ shared fixtures =+"
 
@@ -46,7 +41,6 @@ HEAD = r"=+ shared fixtures =+"
 @pytest.fixture
 def servers(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Suite:
     suite.write(conftest=CONFTEST, test_it=TEST)
-    suite.path.joinpath("asked").mkdir()
     monkeypatch.setenv("WORKERS", "2")
     return suite
 

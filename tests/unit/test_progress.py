@@ -84,6 +84,16 @@ def test_worker_that_is_being_started_has_no_test_over(tmp_path: Path) -> None:
     assert not progress.is_test_left(is_any, [])
 
 
+@pytest.mark.parametrize("is_each", [True, False])
+def test_worker_that_makes_its_file_just_now_has_no_test_over(tmp_path: Path, is_each: bool) -> None:
+    progress = Progress(ITEMS, tmp_path / "gw0", is_each=is_each)
+    (tmp_path / "gw1").touch()
+    for item in ITEMS:
+        assert progress.is_test_left(is_any, ["gw1"])
+        progress.mark_over(item)
+    assert progress.is_test_left(is_any, ["gw1"]) is is_each
+
+
 @pytest.mark.parametrize("worker", ["a/b", "..", "w\u00f6rker 1"])
 def test_worker_with_an_odd_id_is_found(tmp_path: Path, worker: str) -> None:
     """Ids come from `--tx id=...`."""

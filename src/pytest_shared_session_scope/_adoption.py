@@ -46,12 +46,16 @@ def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Sh
 
 
 def _adopt_dependents(session: pytest.Session, state: RunState, shares: Shares, keys: list[str]) -> None:
-    """Clean up, in the middle of the session's end, what depends on a share that is about to be."""
+    """Clean up, in the middle of the session's end, what depends on a share that is about to be.
+
+    What pytest sets up for it ends with the session: to end that here would, with pytest 7, also end what the share
+    itself depends on, which was asked for again.
+    """
     for one in unfinished(shares.engine.directory, shares.engine.presence, shares.held):
         if one.files.key in keys and not one.is_held:
             revive(one.files)
             _take(session, state, shares, one.record)
-    _reported(state, lambda: session._setupstate.teardown_exact(None))  # noqa: SLF001 - see the module
+            _reported(state, functools.partial(shares.end, one.files.key))
 
 
 def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:

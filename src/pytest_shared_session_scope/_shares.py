@@ -82,8 +82,9 @@ class Shares:
         if key in self.held:
             # pytest ends a shared fixture when its parameter changes, but its share lives on.
             self.held[key].dependents.append(held.share.key)
-        elif held.identity.inherits:
-            # pytest runs the finalizers of a definition in reverse: this one before the dependency's own teardown.
+        else:
+            # pytest runs the finalizers of a definition in reverse: this one before the dependency's own teardown, also
+            # where that is not at the session's end, or pytest 7 notes anew, with each test that asks, that it has one.
             dependency.addfinalizer(functools.partial(self.end, held.share.key))
 
     def end(self, key: str) -> None:

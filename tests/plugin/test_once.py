@@ -163,3 +163,34 @@ def test_a_run_that_stops_early_cleans_up_once(suite: Suite, workers: int | None
     for name in ("once", "twice"):
         last_use = max(index for index, event in enumerate(words) if event[:2] == ["use", name])
         assert words.index(["cleanup", name]) > last_use
+
+
+@pytest.mark.parametrize("workers", [None, 2])
+def test_what_it_depends_on_ends_after_it_though_asked_for_again(suite: Suite, workers: int | None) -> None:
+    """pytest 7 notes anew, with each test that asks, that a fixture is to end."""
+    suite.write(
+        conftest="""
+        @pytest.fixture(scope="session")
+        def place():
+            yield
+            log("closed")
+
+        @shared_session_scope_fixture
+        def db(place) -> SharedGenerator[int]:
+            value = yield None
+            token = yield value or 1
+            log("left" if token is None else "cleanup")
+        """,
+        test_it="""
+        @pytest.mark.parametrize("i", range(8))
+        def test_db(i, db): pass
+
+        @pytest.mark.parametrize("i", range(8))
+        def test_place(i, place): pass
+        """,
+    )
+    suite.run(workers=workers).assert_outcomes(passed=16)
+    ends: dict[str, list[str]] = {}
+    for worker, word in suite.events:
+        ends.setdefault(worker, []).append(word)
+    assert all(words in (["left", "closed"], ["cleanup", "closed"], ["closed"]) for words in ends.values()), ends

@@ -59,6 +59,8 @@ def _wheel(session: nox.Session) -> str:
 def _suite(session: nox.Session, *constraints: str) -> None:
     session.chdir(ROOT)
     session.install("-q", _wheel(session), *_TESTING, *constraints)
+    # In an environment that is used again, a wheel of the same version would be left as it is.
+    session.install("-q", "--no-deps", "--force-reinstall", _wheel(session))
     where = "import pytest_shared_session_scope as p, pathlib; assert 'site-packages' in p.__file__, p.__file__"
     session.run("python", "-c", where)
     installed = str(session.run("python", "-m", "pip", "list", "--format=freeze", silent=True)).splitlines()

@@ -101,8 +101,8 @@ def _is_whole(cls: Any, names: tuple[str, ...], types: tuple[type, ...]) -> bool
 
 def _raise(cls: Any, data: dict[str, Any]) -> NoReturn:
     for name, value in data.items():
-        kinds = _TYPES[cls].get(name, (type(value),))
-        if type(value) not in kinds:
+        kinds = _TYPES[cls].get(name)
+        if kinds is not None and type(value) not in kinds:
             told = " | ".join("None" if kind is _NONE else kind.__name__ for kind in kinds)
             raise ValueError(f"{cls.__name__} with {name!r} = {value!r}, which is no {told}")
     missing = [name for name in cls._fields if name in _required(cls) - set(data)]

@@ -13,8 +13,6 @@ from pytest_shared_session_scope._shared_file import shared_file
 from pytest_shared_session_scope.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from typing_extensions import Self
 
     from pytest_shared_session_scope._records import ShareRecord
@@ -162,14 +160,10 @@ class ShareFiles:
         """Return every state of which there is a record."""
         return sorted(self._look().states)
 
-    def ended(self) -> int:
-        """Return how many setups of the share have come to their end."""
-        return _ended(self._look().states)
-
     def put_aside(self) -> int:
         """Put aside as `lost-N` what a dead worker left; return how many setups have come to their end by then."""
         states = self._look().states
-        ended = _ended(states)
+        ended = sum(state.startswith(("cleaned-", "lost-")) for state in states)
         for state in [state for state in ("setting-up", "ready", "cleaning") if state in states]:
             ended += 1
             self.rename(state, f"lost-{ended}")
@@ -204,7 +198,3 @@ class ShareFiles:
             self.fixture,
             f"what its workers noted is garbled: {error}; nothing but the plugin may write to {self._file.path}",
         )
-
-
-def _ended(states: Iterable[str]) -> int:
-    return sum(state.startswith(("cleaned-", "lost-")) for state in states)

@@ -23,8 +23,8 @@ T = TypeVar("T")
 IDLE = "idle"
 _STEPS: dict[type, list[str]] = {
     ShareFiles: [
-        *("discard", "drop_holder", "ended", "has", "has_news", "hold", "is_holding", "is_locked", "leave", "leaving"),
-        *("other_holders", "publish", "read", "rename", "try_lock", "unhold", "unleave"),
+        *("discard", "drop_holder", "has", "has_news", "hold", "is_holding", "is_locked", "leave", "leaving"),
+        *("other_holders", "publish", "put_aside", "read", "rename", "try_lock", "unhold", "unleave"),
     ],
     Workers: ["hold_lease", "is_alive", "mark", "roster", "unmark"],
 }

@@ -104,10 +104,17 @@ def test_only_a_state_that_is_there_can_be_renamed(files: ShareFiles) -> None:
     assert files.states() == ["cleaning"]
 
 
-def test_ended_setups(files: ShareFiles) -> None:
-    for state in ("cleaned-1", "lost-2", "cleaned-10", "failed", "ready"):
+def test_what_a_dead_worker_left_is_put_aside(files: ShareFiles, others: ShareFiles) -> None:
+    assert files.put_aside() == 0
+    for state in ("cleaned-1", "lost-2", "cleaned-10", "failed", "ready", "setting-up"):
         files.publish(state, RECORD)
-    assert files.ended() == 3
+    assert others.put_aside() == 5
+    assert files.states() == ["cleaned-1", "cleaned-10", "failed", "lost-2", "lost-4", "lost-5"]
+    assert files.put_aside() == 5
+
+
+def test_open_is_what_is_ready_or_being_cleaned_up(files: ShareFiles) -> None:
+    files.publish("ready", RECORD)
     assert files.is_open()
     files.rename("ready", "cleaning")
     assert files.is_open()

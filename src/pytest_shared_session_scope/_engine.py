@@ -106,7 +106,7 @@ class Engine:
             record = files.read("ready")
             if record is not None and not self._is_orphan(record):
                 since = self._clock.monotonic()
-                value = share.travel.read()
+                value = share.travel.read(files.value())
                 seconds = self._clock.monotonic() - since
                 # Asked last: one that sets up afresh drops the holders before it writes its value.
                 if share.kind is not Kind.YIELDS_ONCE or files.is_holding():
@@ -244,7 +244,8 @@ class Engine:
         # Last: what a store raises must not have it, either.
         if record is not None:
             share.travel.note(record)
-        share.travel.delete()
+        if not files.wipe_value():
+            share.travel.delete()
 
     def _note_cleanup(self, share: Share, files: ShareFiles, error: BaseException | None) -> ShareRecord | None:
         record = files.read("cleaning")

@@ -2,14 +2,21 @@
 
 A line begins with a line feed and ends with a record separator, neither of which a word or a JSON text contains. A line
 that a worker died in the middle of has no end, and whoever writes next begins a new one: it counts as never written.
+
+A short value follows the record of what it belongs to, with its checksum.
 """
 
 from __future__ import annotations
 
+import zlib
 from typing import Final
 
 _BEGIN: Final = b"\n"
 _END: Final = b"\x1e"
+_VALUE: Final = "\x1f"
+_CHECKSUM: Final = 8
+# Characters of a short value: a page of memory.
+_SHORT: Final = 4096
 
 
 def line(*words: str) -> bytes:
@@ -17,16 +24,49 @@ def line(*words: str) -> bytes:
     return _BEGIN + " ".join(words).encode("utf-8", "surrogatepass") + _END
 
 
+def is_short(value: object) -> bool:
+    """Say whether a journal can hold a value: a short text without what lines are made of.
+
+    Of one byte for each character, so that it can be overwritten while others read it.
+    """
+    return isinstance(value, str) and len(value) <= _SHORT and value.isascii() and value.isprintable()
+
+
+def with_value(record: str, value: str | None) -> str:
+    """Return what is to be published: a record, with its value where that is short."""
+    return record if value is None else f"{record}{_VALUE}{_checksum(value)}{value}"
+
+
+def value_in(checked: str) -> str:
+    """Return the value that follows its checksum. Raises `ValueError` where they do not fit."""
+    value = checked[_CHECKSUM:]
+    if _checksum(value) != checked[:_CHECKSUM]:
+        raise ValueError("the checksum of its value differs")
+    return value
+
+
+def place_of(checked: str, content: bytes) -> int | None:
+    """Return at which byte of a journal a value stands with its checksum; None where it does no more."""
+    at = content.rfind(_VALUE.encode() + checked.encode() + _END)
+    return None if at < 0 else at + len(_VALUE)
+
+
+def _checksum(value: str) -> str:
+    return f"{zlib.crc32(value.encode()):0{_CHECKSUM}x}"
+
+
 class Journal:
     """What a share's lines come to, as far as they have been read.
 
-    `states` has the text that was published with each state. `holders`, and those that are `leaving`, are in the order
-    in which they came, under their names in the file, and so are the `dependents`, other shares.
+    `states` has the record that was published with each state, `checked` the short value that came with the last
+    `ready`, after its checksum; None for a value in its store. `holders`, and those that are `leaving`, are in the
+    order in which they came, under their names in the file, and so are the `dependents`, other shares.
     """
 
     def __init__(self) -> None:
         self.length = 0
         self.states = dict[str, str]()
+        self.checked: str | None = None
         self.holders = dict[str, None]()
         self.leaving = dict[str, None]()
         self.dependents = dict[str, None]()
@@ -79,7 +119,9 @@ class Journal:
         if word == "publish":
             instead_of, _, record = more.partition(" ")
             self.states.pop(instead_of, None)
-            self.states[state] = record
+            self.states[state], has_value, checked = record.partition(_VALUE)
+            if state == "ready":
+                self.checked = checked if has_value else None
         elif word == "discard":
             self.states.pop(state, None)
         elif state in self.states:

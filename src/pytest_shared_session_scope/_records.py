@@ -57,10 +57,18 @@ class ShareRecord(NamedTuple):
         return self.fixture.partition(" with the parameter ")[0]
 
 
+def fields_of(record: ShareRecord) -> dict[str, Any]:
+    """Return the record as what JSON can carry."""
+    fields = record._asdict()
+    if record.failure is not None:
+        fields["failure"] = record.failure._asdict()
+    return fields
+
+
 def encode(record: ShareRecord) -> str:
-    """Return the record as JSON text."""
-    failure = None if record.failure is None else record.failure._asdict()
-    return json.dumps({**record._asdict(), "failure": failure})
+    """Return the record as JSON text, without what is as by default: each take reads one."""
+    told = {name: value for name, value in fields_of(record).items() if value != _DEFAULTS.get(name, _ABSENT)}
+    return json.dumps({"format": FORMAT, **told})
 
 
 def parse(text: str) -> ShareRecord:
@@ -114,6 +122,8 @@ def _required(cls: Any) -> set[str]:
 
 
 _NONE: Final = type(None)
+_ABSENT: Final = object()
+_DEFAULTS: Final = ShareRecord._field_defaults
 # Which types a field may have. JSON writes a whole number of seconds without a point.
 _TYPES: Final[dict[type[Any], dict[str, tuple[type, ...]]]] = {
     cls: {

@@ -36,8 +36,8 @@ class SettingUp:
         started = self.clock.monotonic()
         try:
             with share.travel.lock():
-                value = share.travel.write(self.setup())
-            record = self._hold(value, record, self.clock.monotonic() - started)
+                value, short = share.travel.write(self.setup())
+            record = self._hold(value, short, record, self.clock.monotonic() - started)
         except KeyboardInterrupt:
             files.discard("setting-up")
             raise
@@ -49,7 +49,7 @@ class SettingUp:
             raise
         taken = Taken(value, is_owner=True, generation=record.generation, seconds=record.seconds)
         with held_back():
-            files.publish("ready", record, instead_of="setting-up")
+            files.publish("ready", record, instead_of="setting-up", value=short)
             self.keep(taken)
         if share.is_rerun:
             files.discard("failed")
@@ -76,7 +76,7 @@ class SettingUp:
             parameters=", ".join(f"{name}={share.travel.shown(value)}" for name, value in share.parameters),
         )
 
-    def _hold(self, value: object, record: ShareRecord, seconds: float) -> ShareRecord:
+    def _hold(self, value: object, short: str | None, record: ShareRecord, seconds: float) -> ShareRecord:
         """Become the first holder of what is set up, and return the record of it."""
         share = self.share
         shown = None
@@ -85,4 +85,5 @@ class SettingUp:
             for key in share.depends_on:
                 self.files.of(key).add_dependent(share.key)
             shown = share.travel.shown(value)
-        return record._replace(seconds=seconds, size=share.travel.size(), shown=shown)
+        size = share.travel.size() if short is None else len(short)
+        return record._replace(seconds=seconds, size=size, shown=shown)

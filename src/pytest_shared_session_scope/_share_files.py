@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from pytest_shared_session_scope import _records, _small_files
-from pytest_shared_session_scope._journal import Journal, line
+from pytest_shared_session_scope._journal import Journal, line, place_of, value_in, with_value
 from pytest_shared_session_scope._shared_file import shared_file
 from pytest_shared_session_scope.errors import StoreError
 
@@ -137,9 +137,38 @@ class ShareFiles:
         except ValueError as error:
             raise self._garbled(error) from error
 
-    def publish(self, state: str, record: ShareRecord, *, instead_of: str | None = None) -> None:
-        """Put the share into a state, with the record of it, and in the same moment out of another."""
-        self._note("publish", state, instead_of or "-", _records.encode(record))
+    def value(self) -> str | None:
+        """Return the short value of the share that is ready, as it was when last looked at; None if it is in its store.
+
+        Raises `StoreError` for a garbled one.
+        """
+        checked = self._journal.checked
+        try:
+            return None if checked is None else value_in(checked)
+        except ValueError as error:
+            raise self._garbled(error) from error
+
+    def wipe_value(self) -> bool:
+        """Overwrite the short value of the share that was ready last, which nobody reads any more, if it has one.
+
+        Return whether it has.
+        """
+        checked = self._look().checked
+        if checked is None:
+            return False
+        place = place_of(checked, self._file.read_on(0))
+        if place is not None:
+            self._file.overwrite(place, b" " * len(checked))
+        return True
+
+    def publish(
+        self, state: str, record: ShareRecord, *, instead_of: str | None = None, value: str | None = None
+    ) -> None:
+        """Put the share into a state, with the record of it, and in the same moment out of another.
+
+        `value` is a short value that goes with it, to `ready`.
+        """
+        self._note("publish", state, instead_of or "-", with_value(_records.encode(record), value))
 
     def rename(self, state: str, to: str) -> None:
         """Move the share from one state to another. Called under the share's lock, or where no worker is left."""

@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from pytest_shared_session_scope import _records
+from pytest_shared_session_scope._journal import is_short
 from pytest_shared_session_scope.errors import SharedFixtureError, StoreError
-from pytest_shared_session_scope.store import LocalFileStoreMixin, PickleStore, holds_of
+from pytest_shared_session_scope.store import FileStore, LocalFileStoreMixin, PickleStore, holds_of
 from pytest_shared_session_scope.types import Store, StoreValueNotExists
 
 if TYPE_CHECKING:
@@ -29,19 +30,27 @@ class Travel:
     fixture_values: dict[str, Any]
     metadata_storage: Store[Any] | None = None
 
-    def write(self, value: object) -> object:
-        """Store the value and return the copy that every worker is handed. Raises `CodecError`, `StoreError`."""
+    def write(self, value: object) -> tuple[object, str | None]:
+        """Store the value; return the copy that every worker is handed, and what the share's journal is to hold.
+
+        That is the value where it is short and for the file store, else None. To make a file of its own for it, on
+        ext4, takes longer than all the rest of a setup. Raises `CodecError`, `StoreError`.
+        """
         data, copy = self.codec.dump(value)
+        if type(self.store) is FileStore and is_short(data):
+            return copy, data
         try:
             self.store.write(self.identifier, data, self.fixture_values)
         except SharedFixtureError:
             raise
         except Exception as error:
             raise StoreError(self.fixture, f"its value could not be written to {self._say(error, 'write')}") from error
-        return copy
+        return copy, None
 
-    def read(self) -> object:
-        """Return the value that another worker stored. Raises `CodecError`, `StoreError`."""
+    def read(self, short: str | None) -> object:
+        """Return the value that another worker stored, or left in the journal. Raises `CodecError`, `StoreError`."""
+        if short is not None:
+            return self.codec.load(short)
         try:
             data = self.store.read(self.identifier, self.fixture_values)
         except StoreValueNotExists as error:
@@ -86,11 +95,11 @@ class Travel:
     def note(self, record: ShareRecord) -> None:
         """Keep what the engine wrote about the share in the metadata storage, if there is one."""
         if self.metadata_storage is not None:
-            text = _records.encode(record)
+            fields = _records.fields_of(record)
             # A store that does not say what it holds was written for the earlier releases, which gave it text.
             holds_text = getattr(self.metadata_storage, "holds", "text") == "text"
             self.metadata_storage.write(
-                f"{self.identifier}-metadata", text if holds_text else json.loads(text), self.fixture_values
+                f"{self.identifier}-metadata", json.dumps(fields) if holds_text else fields, self.fixture_values
             )
 
     def shown(self, value: object) -> str:

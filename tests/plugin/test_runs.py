@@ -67,15 +67,32 @@ def test_files_are_private_and_gone_after_the_run(
     assert _left(tmp_path) == []
 
 
-def test_the_value_of_a_yielding_fixture_goes_with_its_cleanup(suite: Suite) -> None:
+@pytest.mark.parametrize("dots", [200, 5000], ids=["short", "long"])
+def test_the_value_of_a_yielding_fixture_goes_with_its_cleanup(suite: Suite, dots: int) -> None:
     suite.write(
-        conftest=CONFTEST
-        + """
+        conftest=f"""
+DOTS = "." * {dots}  # more than a report shows
+
+@shared_session_scope_fixture
+def secret() -> Iterator[str]:
+    yield DOTS + "sesame" + DOTS
+
+@shared_session_scope_fixture
+def twice() -> SharedGenerator[str]:
+    value = yield None
+    yield value or DOTS + "sesame" + DOTS
+
+@shared_session_scope_fixture
+def returned() -> str:
+    return DOTS + "sesame" + DOTS
+
 @pytest.fixture(scope="session", autouse=True)
 def after_all(tmp_path_factory):
     yield
-    values = tmp_path_factory.getbasetemp() / "shared-session-scope" / "values"
-    log("left", sorted(path.name.split("-")[0] for path in values.iterdir()))
+    run = tmp_path_factory.getbasetemp() / "shared-session-scope"
+    files = [path for path in run.rglob("*") if path.is_file()]
+    names = [path.name.partition("-")[0] for path in files if b"sesame" in path.read_bytes()]
+    log("left", sorted(names))
 """,
         test_it="def test_it(secret, twice, returned): pass",
     )

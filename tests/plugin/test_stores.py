@@ -239,38 +239,49 @@ def test_a_store_that_cannot_tell_a_size(suite: Suite) -> None:
 
 
 _NOT_STORED = "its value cannot be read: the file *shared-session-scope/values/* is not what was stored: "
+_GARBLED = "what its workers noted is garbled: {}; nothing but the plugin may write to *shares*db-*"
+# Of a value in a file of its own, and of one in the journal.
 BROKEN = {
-    "truncated": ("path.write_bytes(path.read_bytes()[:-1])", f"{_NOT_STORED}its length or checksum differs"),
+    "truncated": (5000, "path.write_bytes(path.read_bytes()[:-1])", f"{_NOT_STORED}its length or checksum differs"),
     "garbled": (
+        5000,
         "path.write_bytes(path.read_bytes().replace(b'value', b'VALUE'))",
         f"{_NOT_STORED}its length or checksum differs",
     ),
-    "foreign": ("path.write_bytes(b'hello')", f"{_NOT_STORED}it has no header of this store"),
-    "empty": ("path.write_bytes(b'')", f"{_NOT_STORED}it has no header of this store"),
+    "foreign": (5000, "path.write_bytes(b'hello')", f"{_NOT_STORED}it has no header of this store"),
+    "empty": (5000, "path.write_bytes(b'')", f"{_NOT_STORED}it has no header of this store"),
     "gone": (
+        5000,
         "path.unlink()",
         "its value is gone from FileStore, though no worker has cleaned it up; was the run's directory removed while it "
         "is in use[?]",
     ),
     "unreadable": (
+        5000,
         "path.unlink(); path.mkdir()",
         "its value could not be read from FileStore: *Error: *",
+    ),
+    "garbled in the journal": (
+        1,
+        "path.write_bytes(path.read_bytes().replace(b'value', b'VALUE'))",
+        _GARBLED.format("the checksum of its value differs"),
     ),
 }
 
 
-@pytest.mark.parametrize(("damage", "words"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_damaged_value_is_an_error_that_names_the_fixture(suite: Suite, damage: str, words: str) -> None:
+@pytest.mark.parametrize(("times", "damage", "words"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_damaged_value_is_an_error_that_names_the_fixture(suite: Suite, times: int, damage: str, words: str) -> None:
     suite.write(
         conftest=f"""
         @shared_session_scope_fixture
         def db(tmp_path_factory) -> str:
             log("setup")
-            return "value"
+            return "value" * {times}
 
         @pytest.fixture(scope="session")
         def damaged(db, tmp_path_factory):
-            [path] = (tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "values").iterdir()
+            run = tmp_path_factory.getbasetemp().parent / "shared-session-scope"
+            [path] = (run / {"values" if times > 1 else "shares"!r}).iterdir()
             {damage}
             Path("damaged").touch()
         """,
@@ -325,7 +336,7 @@ def test_a_garbled_journal_is_an_error_that_names_the_fixture(suite: Suite, cont
     result = suite.run("--dist", "loadfile", *junit, workers=2)
     result.assert_outcomes(passed=1, errors=1)
     assert re.search('name="shared fixture db-[0-9a-f]+"', (suite.path / "junit.xml").read_text("utf-8"))
-    told = f"what its workers noted is garbled: {words}; nothing but the plugin may write to *shares*db-*"
+    told = _GARBLED.format(words)
     result.stdout.fnmatch_lines([f"E*StoreError: shared fixture 'db' (conftest.py:*): {told}"])
     result.stdout.fnmatch_lines([f"*shared fixture db-*: {told}"])
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()

@@ -32,6 +32,8 @@ KINDS = {
     "twice-on-twice": Kind.YIELDS_TWICE,
 }
 NEEDS = {"once-on-once": "once", "twice-on-twice": "twice"}
+# Whose values the journal holds.
+SHORT = {"once", "twice-on-twice"}
 PATIENCE_OF_THE_IMPATIENT = 0.02
 
 
@@ -49,20 +51,23 @@ class Held:
 
 
 class Travel:
-    """The values by key, in memory; every look at them is a step."""
+    """The values by key, in memory, where the journal does not hold them; every look at them is a step."""
 
     def __init__(self, key: str, simulation: Simulation) -> None:
         self._key = key
         self._simulation = simulation
 
-    def write(self, value: object) -> object:
+    def write(self, value: object) -> tuple[object, str | None]:
         _stop("write value")
+        if self._key in SHORT:
+            return value, str(value)
         self._simulation.values[self._key] = value
-        return value
+        return value, None
 
-    def read(self) -> object:
+    def read(self, short: str | None) -> object:
         _stop("read value")
-        return self._simulation.values[self._key]
+        assert (short is not None) == (self._key in SHORT)
+        return self._simulation.values[self._key] if short is None else int(short)
 
     def delete(self) -> None:
         _stop("delete value")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_shared_session_scope._journal import Journal, line
+from pytest_shared_session_scope._journal import Journal, is_short, line, place_of, value_in, with_value
 
 LINES = {
     "held": (["hold gw0"], ["gw0"], [], {}),
@@ -47,6 +47,54 @@ def test_dependents_and_dynamic() -> None:
     assert (list(journal.dependents), journal.is_dynamic) == (["b"], False)
     journal.read_on(line("dynamic"))
     assert journal.is_dynamic
+
+
+def test_a_short_value_goes_with_the_last_record_of_what_is_ready() -> None:
+    first = line("publish", "ready", "-", with_value("1", "a b"))
+    journal = journal_of(first)
+    assert (journal.states, journal.checked, value_in(journal.checked or "")) == ({"ready": "1"}, "806c5cd3a b", "a b")
+    journal.read_on(line("rename", "ready", "cleaning") + line("publish", "cleaned-1", "cleaning", "2"))
+    assert (journal.states, journal.checked) == ({"cleaned-1": "2"}, "806c5cd3a b")
+    journal.read_on(line("publish", "ready", "-", with_value("3", None)))
+    assert (journal.states["ready"], journal.checked) == ("3", None)
+    journal.read_on(line("publish", "ready", "-", with_value("4", "")))
+    assert (journal.states["ready"], value_in(journal.checked or "")) == ("4", "")
+
+
+@pytest.mark.parametrize("checked", ["806c5cd3a c", "806c5cd3", "", "a b", " " * 11])
+def test_value_that_does_not_fit_its_checksum(checked: str) -> None:
+    with pytest.raises(ValueError, match="the checksum of its value differs"):
+        value_in(checked)
+
+
+def test_place_of_a_value_in_a_journal() -> None:
+    lines = [line("publish", "ready", "-", with_value("1", value)) for value in ("a", "ab", "a", "xab")]
+    content = b"".join(lines)
+    for value, number in (("ab", 1), ("a", 2), ("xab", 3)):
+        checked = with_value("", value)[1:]
+        at = place_of(checked, content)
+        assert at == len(b"".join(lines[:number])) + lines[number].index(checked.encode()), "the last one"
+    assert place_of("00000000b", content) is None
+
+
+SHORT = {
+    "text": ("a", True),
+    "nothing": ("", True),
+    "JSON": ('[{"a": "\\n"}]', True),
+    "as long as it may be": ("a" * 4096, True),
+    "too long": ("a" * 4097, False),
+    "two bytes for a character": ("\xe4", False),
+    "end of a line": ("a\n", False),
+    "end of an entry": ("a\x1e", False),
+    "begin of a value": ("a\x1fb", False),
+    "bytes": (b"a", False),
+    "no text": (1, False),
+}
+
+
+@pytest.mark.parametrize(("value", "expected"), SHORT.values(), ids=list(SHORT))
+def test_short_values(value: object, expected: bool) -> None:
+    assert is_short(value) is expected
 
 
 LINE = st.sampled_from([text for lines, *_ in LINES.values() for text in lines if not text.startswith("rename")])

@@ -43,15 +43,21 @@ def test_keys_of_a_newer_release_are_ignored() -> None:
 
 @pytest.mark.parametrize("optional", ["seconds", "shown", "cleaned_by", "failure"])
 def test_what_has_a_default_may_be_missing(optional: str) -> None:
-    data = json.loads(encode(PLAIN))
+    whole = PLAIN._replace(seconds=1.5, shown="1", cleaned_by="gw1", failure=FAILURE)
+    data = json.loads(encode(whole))
     del data[optional]
-    assert parse(json.dumps(data)) == PLAIN
+    default = ShareRecord._field_defaults[optional]
+    assert parse(json.dumps(data)) == whole._replace(**{optional: default})
+
+
+def test_what_is_as_by_default_is_not_written() -> None:
+    assert set(json.loads(encode(PLAIN))) == {*ShareRecord._fields} - {*ShareRecord._field_defaults} | {"format"}
 
 
 def test_as_many_keys_are_new_as_are_missing() -> None:
-    data = json.loads(encode(PLAIN)) | {"new": 1}
+    data = json.loads(encode(RECORDS["ready"])) | {"new": 1}
     del data["seconds"]
-    assert parse(json.dumps(data)) == PLAIN
+    assert parse(json.dumps(data)) == PLAIN._replace(shown="Port(1)")
 
 
 def altered(**changes: Any) -> str:

@@ -97,6 +97,47 @@ def test_states_appear_move_and_vanish_whole(files: ShareFiles, others: ShareFil
     assert others.states() == ["cleaned-1"]
 
 
+def test_short_value_is_in_the_journal_until_it_is_wiped(files: ShareFiles, others: ShareFiles) -> None:
+    assert not files.wipe_value()
+    files.publish("ready", RECORD, value="sesame")
+    files.hold()
+    others.hold()
+    assert (others.read("ready"), others.value()) == (RECORD, "sesame")
+    length = files.path.stat().st_size
+    others.rename("ready", "cleaning")
+    others.publish("cleaned-1", RECORD, instead_of="cleaning")
+    longer = others.path.stat().st_size
+    assert others.wipe_value()
+    assert others.wipe_value(), "once more, after an interrupt"
+    assert others.path.stat().st_size == longer > length
+    assert b"sesame" not in others.path.read_bytes()
+    for seen in (files, ShareFiles(files.path.parents[1], "key", "gw2", FIXTURE)):
+        assert (seen.states(), seen.other_holders() != []) == (["cleaned-1"], True)
+
+
+def test_value_of_another_setup_is_not_taken_for_the_last_ones(files: ShareFiles, others: ShareFiles) -> None:
+    files.publish("ready", RECORD, value="first")
+    files.put_aside()
+    files.publish("ready", RECORD)
+    assert (others.read("ready"), others.value()) == (RECORD, None)
+    assert not others.wipe_value()
+    files.put_aside()
+    files.publish("ready", RECORD, value="third")
+    assert (others.read("ready"), others.value()) == (RECORD, "third")
+
+
+def test_garbled_short_value_is_an_error_that_names_the_fixture(files: ShareFiles) -> None:
+    files.publish("ready", RECORD, value="sesame")
+    files.path.write_bytes(files.path.read_bytes().replace(b"sesame", b"sesamo"))
+    assert files.read("ready") == RECORD
+    with pytest.raises(StoreError) as caught:
+        files.value()
+    assert str(caught.value) == (
+        f"shared fixture {FIXTURE}: what its workers noted is garbled: the checksum of its value differs; nothing but "
+        f"the plugin may write to {files.path}"
+    )
+
+
 def test_only_a_state_that_is_there_can_be_renamed(files: ShareFiles) -> None:
     files.publish("cleaning", RECORD)
     with pytest.raises(StoreError, match="it is no longer ready, though only this worker may change that"):

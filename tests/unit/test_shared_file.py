@@ -53,6 +53,15 @@ def opened(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     assert found == [], "none is left open"
 
 
+def test_what_is_overwritten_is_not_appended(file: SharedFile) -> None:
+    file.append(b"one two")
+    with file:
+        file.append(b" three")
+        file.overwrite(4, b"---")
+        file.append(b" four")
+    assert file.read_on(0) == b"one --- three four"
+
+
 def test_each_call_opens_and_closes_it(file: SharedFile, opened: list[int]) -> None:
     with pytest.raises(FileNotFoundError):
         file.read_on(0)

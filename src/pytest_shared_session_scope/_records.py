@@ -67,7 +67,8 @@ def fields_of(record: ShareRecord) -> dict[str, Any]:
 
 def encode(record: ShareRecord) -> str:
     """Return the record as JSON text, without what is as by default: each take reads one."""
-    told = {name: value for name, value in fields_of(record).items() if value != _DEFAULTS.get(name, _ABSENT)}
+    fields = zip(ShareRecord._fields, fields_of(record).values(), _DEFAULTS, strict=True)
+    told = {name: value for name, value, default in fields if value != default}
     return json.dumps({"format": FORMAT, **told})
 
 
@@ -123,7 +124,7 @@ def _required(cls: Any) -> set[str]:
 
 _NONE: Final = type(None)
 _ABSENT: Final = object()
-_DEFAULTS: Final = ShareRecord._field_defaults
+_DEFAULTS: Final = [ShareRecord._field_defaults.get(name, _ABSENT) for name in ShareRecord._fields]
 # Which types a field may have. JSON writes a whole number of seconds without a point.
 _TYPES: Final[dict[type[Any], dict[str, tuple[type, ...]]]] = {
     cls: {

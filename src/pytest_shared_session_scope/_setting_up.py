@@ -37,7 +37,7 @@ class SettingUp:
         try:
             with share.travel.lock():
                 value, short = share.travel.write(self.setup())
-            record = self._hold(value, short, record, self.clock.monotonic() - started)
+            record = self._completed(record, value, short, self.clock.monotonic() - started)
         except KeyboardInterrupt:
             files.discard("setting-up")
             raise
@@ -49,7 +49,7 @@ class SettingUp:
             raise
         taken = Taken(value, is_owner=True, generation=record.generation, seconds=record.seconds)
         with held_back():
-            files.publish("ready", record, instead_of="setting-up", value=short)
+            files.publish_ready(record, is_held=share.kind is not Kind.RETURNS, value=short)
             self.keep(taken)
         if share.is_rerun:
             files.discard("failed")
@@ -76,12 +76,11 @@ class SettingUp:
             parameters=", ".join(f"{name}={share.travel.shown(value)}" for name, value in share.parameters),
         )
 
-    def _hold(self, value: object, short: str | None, record: ShareRecord, seconds: float) -> ShareRecord:
-        """Become the first holder of what is set up, and return the record of it."""
+    def _completed(self, record: ShareRecord, value: object, short: str | None, seconds: float) -> ShareRecord:
+        """Return the record of what is set up, once the shares that it depends on know of it."""
         share = self.share
         shown = None
         if share.kind is not Kind.RETURNS:
-            self.files.hold()
             for key in share.depends_on:
                 self.files.of(key).add_dependent(share.key)
             shown = share.travel.shown(value)

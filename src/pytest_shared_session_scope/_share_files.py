@@ -161,14 +161,15 @@ class ShareFiles:
             self._file.overwrite(place, b" " * len(checked))
         return True
 
-    def publish(
-        self, state: str, record: ShareRecord, *, instead_of: str | None = None, value: str | None = None
-    ) -> None:
-        """Put the share into a state, with the record of it, and in the same moment out of another.
+    def publish(self, state: str, record: ShareRecord, *, instead_of: str | None = None) -> None:
+        """Put the share into a state, with the record of it, and in the same moment out of another."""
+        self._note("publish", state, instead_of or "-", _records.encode(record))
 
-        `value` is a short value that goes with it, to `ready`.
-        """
-        self._note("publish", state, instead_of or "-", with_value(_records.encode(record), value))
+    def publish_ready(self, record: ShareRecord, *, is_held: bool, value: str | None = None) -> None:
+        """Make the share that is being set up ready, with its short value, and me in the same moment its holder."""
+        holding = line("hold", self._me) if is_held else b""
+        ready = line("publish", "ready", "setting-up", with_value(_records.encode(record), value))
+        self._file.append(holding + ready)
 
     def rename(self, state: str, to: str) -> None:
         """Move the share from one state to another. Called under the share's lock, or where no worker is left."""

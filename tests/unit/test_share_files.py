@@ -99,8 +99,7 @@ def test_states_appear_move_and_vanish_whole(files: ShareFiles, others: ShareFil
 
 def test_short_value_is_in_the_journal_until_it_is_wiped(files: ShareFiles, others: ShareFiles) -> None:
     assert not files.wipe_value()
-    files.publish("ready", RECORD, value="sesame")
-    files.hold()
+    files.publish_ready(RECORD, is_held=True, value="sesame")
     others.hold()
     assert (others.read("ready"), others.value()) == (RECORD, "sesame")
     length = files.path.stat().st_size
@@ -116,18 +115,18 @@ def test_short_value_is_in_the_journal_until_it_is_wiped(files: ShareFiles, othe
 
 
 def test_value_of_another_setup_is_not_taken_for_the_last_ones(files: ShareFiles, others: ShareFiles) -> None:
-    files.publish("ready", RECORD, value="first")
+    files.publish_ready(RECORD, is_held=False, value="first")
     files.put_aside()
     files.publish("ready", RECORD)
     assert (others.read("ready"), others.value()) == (RECORD, None)
     assert not others.wipe_value()
     files.put_aside()
-    files.publish("ready", RECORD, value="third")
+    files.publish_ready(RECORD, is_held=False, value="third")
     assert (others.read("ready"), others.value()) == (RECORD, "third")
 
 
 def test_garbled_short_value_is_an_error_that_names_the_fixture(files: ShareFiles) -> None:
-    files.publish("ready", RECORD, value="sesame")
+    files.publish_ready(RECORD, is_held=False, value="sesame")
     files.path.write_bytes(files.path.read_bytes().replace(b"sesame", b"sesamo"))
     assert files.read("ready") == RECORD
     with pytest.raises(StoreError) as caught:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_shared_session_scope._records import ShareRecord
+    from pytest_shared_session_scope._share_files import ShareFiles
     from pytest_shared_session_scope._shares import Shares
     from pytest_shared_session_scope._state import RunState
 
@@ -69,7 +70,8 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
     error = _reported(state, shares.end_all)
     until = time.monotonic() + shares.patience
     failed: set[str] = set()
-    while left := unfinished(shares.engine.directory, presence, failed):
+    finished: dict[str, ShareFiles] = {}
+    while left := unfinished(shares.engine.directory, presence, failed, finished):
         if not presence.is_anybody_left():
             for one in left:
                 if not one.is_held:

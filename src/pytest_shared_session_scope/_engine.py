@@ -249,10 +249,11 @@ class Engine:
 
     def _note_cleanup(self, share: Share, files: ShareFiles, error: BaseException | None) -> ShareRecord | None:
         record = files.read("cleaning")
-        if record is not None:
+        if record is None:
+            files.unhold()
+        else:
             record = self._endings.pop(share.key).noted_in(record, self.worker, error)
-            files.publish(f"cleaned-{record.generation}", record, instead_of="cleaning")
-        files.unhold()
+            files.publish_cleaned(record)
         for key in share.depends_on:
             files.of(key).drop_dependent(share.key)
         return record

@@ -149,11 +149,11 @@ class ShareFiles:
             raise self._garbled(error) from error
 
     def wipe_value(self) -> bool:
-        """Overwrite the short value of the share that was ready last, which nobody reads any more, if it has one.
+        """Overwrite the short value of the share that was ready when last looked at, and nobody reads any more.
 
-        Return whether it has.
+        Return whether it has one.
         """
-        checked = self._look().checked
+        checked = self._journal.checked
         if checked is None:
             return False
         place = place_of(checked, self._file.read_on(0))
@@ -170,6 +170,11 @@ class ShareFiles:
         holding = line("hold", self._me) if is_held else b""
         ready = line("publish", "ready", "setting-up", with_value(_records.encode(record), value))
         self._file.append(holding + ready)
+
+    def publish_cleaned(self, record: ShareRecord) -> None:
+        """Note that the share is cleaned up, and in the same moment that I am no holder of it."""
+        cleaned = line("publish", f"cleaned-{record.generation}", "cleaning", _records.encode(record))
+        self._file.append(cleaned + line("free", self._me))
 
     def rename(self, state: str, to: str) -> None:
         """Move the share from one state to another. Called under the share's lock, or where no worker is left."""

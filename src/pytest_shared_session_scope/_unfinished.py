@@ -27,23 +27,34 @@ class Unfinished:
     is_held: bool
 
 
-def unfinished(directory: Path, presence: Presence, known: Container[str]) -> list[Unfinished]:
-    """Return the unfinished shares, but those whose keys are `known`; what was set up last comes first."""
+def unfinished(
+    directory: Path, presence: Presence, known: Container[str], finished: dict[str, ShareFiles] | None = None
+) -> list[Unfinished]:
+    """Return the unfinished shares, but those whose keys are `known`; what was set up last comes first.
+
+    `finished` keeps those that are found finished, for who looks again: they are read anew only where there is news.
+    """
+    finished = {} if finished is None else finished
     found: list[Unfinished] = []
     for key in _run.share_keys(directory):
-        if key in known:
+        if key in known or (key in finished and not finished[key].has_news()):
             continue
         try:
             with ShareFiles(directory, key, presence.worker, key) as files:
                 one = _unfinished(files, presence)
         except StoreError:
             continue  # who asks for it is told, and so is the report
-        if one is not None:
+        if one is None:
+            finished[key] = files
+        else:
             found.append(one)
     return sorted(found, key=lambda one: one.record.started, reverse=True)
 
 
 def _unfinished(files: ShareFiles, presence: Presence) -> Unfinished | None:
+    """Return it, or None where its journal says that it is not; that is all that a None depends on."""
+    if not files.is_open():
+        return None
     record = files.read("ready")
     is_held = record is not None and presence.is_any_alive(files, files.other_holders() + files.leaving())
     if record is None:

@@ -58,7 +58,8 @@ class LocalFileStoreMixin:
 class FileStore(LocalFileStoreMixin):
     """Keeps text or bytes in a file, with its length and a checksum, so that half a file is never a value.
 
-    The checksum is the CRC-32 of what is stored; where that is longer than 2 MiB, of its first and its last MiB.
+    The checksum is the CRC-32 of what is stored; where that is longer than 2 MiB, of its first and its last MiB. A
+    shared fixture's own short text is not written to a file of its own: it goes with what its workers note.
     """
 
     holds: ClassVar[Holds] = "text"

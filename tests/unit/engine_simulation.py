@@ -21,6 +21,7 @@ from pytest_shared_session_scope._decisions import Verdict
 from pytest_shared_session_scope._engine import Engine, NothingToAdoptError
 from pytest_shared_session_scope._records import Failure, ShareRecord
 from pytest_shared_session_scope._share import Share
+from pytest_shared_session_scope._share_files import ShareFiles
 from pytest_shared_session_scope._unfinished import Unfinished, revive, unfinished
 
 # Each share with its kind and what it depends on.
@@ -254,7 +255,8 @@ class Worker:
         presence.drain()
         until = self.monotonic() + (PATIENCE_OF_THE_IMPATIENT if self.is_impatient else float("inf"))
         failed: set[str] = set()
-        while left := self._unfinished(failed):
+        finished: dict[str, ShareFiles] = {}
+        while left := self._unfinished(failed, finished):
             if not presence.is_anybody_left():
                 for one in left:
                     if not one.is_held:
@@ -266,10 +268,10 @@ class Worker:
                 return
             self.engine.wait_a_little()
 
-    def _unfinished(self, failed: set[str]) -> list[Unfinished]:
+    def _unfinished(self, failed: set[str], finished: dict[str, ShareFiles]) -> list[Unfinished]:
         self._simulation.history.now += 1
         self.looked_at = self._simulation.history.now
-        return unfinished(self.engine.directory, self.engine.presence, failed)
+        return unfinished(self.engine.directory, self.engine.presence, failed, finished)
 
     def _adopt(self, key: str) -> bool:
         self.is_adopting = True

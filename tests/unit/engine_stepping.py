@@ -24,18 +24,8 @@ IDLE = "idle"
 _STEPS: dict[type, list[str]] = {
     ShareFiles: [
         *("discard", "drop_holder", "has", "has_news", "hold", "is_holding", "is_locked", "leave", "leaving"),
-        *(
-            "other_holders",
-            "publish",
-            "publish_ready",
-            "put_aside",
-            "read",
-            "rename",
-            "try_lock",
-            "unhold",
-            "unleave",
-            "wipe_value",
-        ),
+        *("other_holders", "publish", "publish_cleaned", "publish_ready", "put_aside", "read", "rename", "try_lock"),
+        *("unhold", "unleave", "wipe_value"),
     ],
     Workers: ["hold_lease", "is_alive", "mark", "roster", "unmark"],
 }

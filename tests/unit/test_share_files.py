@@ -252,6 +252,23 @@ def test_unfinished_shares_are_those_that_yield_twice_and_are_not_clean(director
     ]
 
 
+def test_finished_share_is_looked_at_again_only_where_there_is_news(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presence = Presence(Workers(directory, "gw1"))
+    files = publish(directory, "a", "setting-up")
+    finished = dict[str, ShareFiles]()
+    assert unfinished(directory, presence, (), finished) == []
+    with monkeypatch.context() as patched:
+        patched.delattr(ShareFiles, "read")
+        patched.delattr(ShareFiles, "is_open")
+        assert unfinished(directory, presence, (), finished) == []
+    files.publish_ready(RECORD, is_held=False)
+    assert [one.files.key for one in unfinished(directory, presence, (), finished)] == ["a"]
+    files.publish("cleaned-1", RECORD, instead_of="ready")
+    assert unfinished(directory, presence, (), finished) == []
+
+
 @pytest.mark.parametrize("is_leaving", [False, True])
 def test_unfinished_share_is_held_by_who_lives(directory: Path, is_leaving: bool) -> None:
     files = publish(directory, "a", "ready")

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pytest_shared_session_scope._shares import Shares
 
 
+# xdist's name for the controller, and for the process of a run without one.
+MASTER: Final = "master"
+
+
 @dataclasses.dataclass
 class RunState:
     """This process's part in the run.
@@ -41,6 +45,11 @@ class RunState:
     timer: Timer = dataclasses.field(default_factory=Timer)
     report: str = NEVER
     is_told: bool = False
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether a controller started this process: the controller itself, and the only process, are `master`."""
+        return self.worker != MASTER
 
     def is_controller_dead(self) -> bool:
         """Say whether the process that started this worker is gone: another one is its parent now.

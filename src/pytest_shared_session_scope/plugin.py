@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_shared_session_scope._options import ALWAYS, add_options, are_files_wanted, report_wanted
-from pytest_shared_session_scope._state import DEFINITION, STATE, RunState
+from pytest_shared_session_scope._state import DEFINITION, MASTER, STATE, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     given: dict[str, Any] = getattr(config, "workerinput", {})
     told = given.get("shared_session_scope")
     if told is None:
-        # No worker: xdist's name for the only process, or the controller, is `master`.
-        config.stash[STATE] = RunState(worker="master", run=uuid.uuid4().hex, report=report_wanted(config))
+        config.stash[STATE] = RunState(worker=MASTER, run=uuid.uuid4().hex, report=report_wanted(config))
         return
     config.stash[STATE] = RunState(
         worker=given["workerid"],
@@ -101,6 +100,8 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Tell what earlier runs did not clean up."""
+    if config.stash[STATE].is_worker:  # it has a terminal, which nobody sees
+        return []
     from pytest_shared_session_scope._ledger import ledger_of
 
     return [f"an earlier run: {line}" for line in ledger_of(config).tell()]
@@ -108,7 +109,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Tell what this run shared, and what it did not clean up."""
-    _end(config, terminalreporter)
+    if not config.stash[STATE].is_worker:
+        _end(config, terminalreporter)
 
 
 def _end(config: pytest.Config, terminalreporter: pytest.TerminalReporter | None) -> None:
@@ -190,7 +192,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     if _CONTROLLER in config.stash:
         config.stash[_CONTROLLER].close()
     directory, deaths = _directory_and_deaths(config)
-    is_told = config.stash[STATE].worker == "master" and config.getoption("xmlpath", None)
+    is_told = not config.stash[STATE].is_worker and config.getoption("xmlpath", None)
     if is_told and directory is not None and _has_shares(directory):
         from pytest_shared_session_scope import _junit, _telling
 
@@ -207,7 +209,7 @@ def pytest_sessionfinish_after_fixtures(session: pytest.Session) -> None:
     state = session.config.stash[STATE]
     if _CONTROLLER not in session.config.stash and state.directory is not None:
         _clean_up_what_is_left(session, state, state.directory)
-    if state.worker == "master" and are_files_wanted(session.config):
+    if not state.is_worker and are_files_wanted(session.config):
         from pytest_shared_session_scope import _telling
 
         _telling.write_files(session.config, _telling.facts_of(session.config, *_directory_and_deaths(session.config)))
@@ -218,7 +220,7 @@ def _clean_up_what_is_left(session: pytest.Session, state: RunState, directory: 
         from pytest_shared_session_scope._adoption import adopt_what_is_left
 
         adopt_what_is_left(session, state)
-    if state.shares is not None and state.worker != "master":
+    if state.shares is not None and state.is_worker:
         state.shares.engine.observed.write(directory, state.worker)
     if state.is_controller_dead():
         # Here, since without its controller xdist lets a worker come no further.
@@ -264,7 +266,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if STATE not in config.stash:
         return
     state = config.stash[STATE]
-    if state.worker != "master":
+    if state.is_worker:
         return
     directory, _ = _directory_and_deaths(config)
     if directory is not None:

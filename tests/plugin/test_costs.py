@@ -59,3 +59,33 @@ def test_nothing_is_built_or_looked_up_per_test(suite: Suite) -> None:
     few, many = counts
     assert few == many
     assert (few["adapters"], few["annotations"], few["keys"]) == (2, 2, 2), "one of each for each fixture"
+
+
+def test_what_a_run_shared_is_read_by_one_process(suite: Suite) -> None:
+    suite.write(
+        conftest="""
+        from pytest_shared_session_scope import _facts, _ledger
+
+        def logging(what, owner, name):
+            function = getattr(owner, name)
+            def logged(*args, **kwargs):
+                log(what)
+                return function(*args, **kwargs)
+            setattr(owner, name, logged)
+
+        logging("reads", _facts, "read")
+        logging("tells of earlier runs", _ledger.Ledger, "tell")
+        logging("ends", _ledger.Ledger, "end")
+
+        @shared_session_scope_fixture
+        def db() -> Iterator[int]:
+            yield 1
+        """,
+        test_it="""
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(number, db):
+            pass
+        """,
+    )
+    suite.run("-v", "-p", "cacheprovider", workers=2).assert_outcomes(passed=4)
+    assert suite.events == [["master", "tells of earlier runs"], ["master", "reads"], ["master", "ends"]]

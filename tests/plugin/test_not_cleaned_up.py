@@ -94,7 +94,8 @@ def test_a_death_inside_a_setup_is_told(suite: Suite) -> None:
     )
 
 
-def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite) -> None:
+@pytest.mark.parametrize("workers", [1, 2], ids=["its only worker", "another worker has ended"])
+def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite, workers: int) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -102,13 +103,19 @@ def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite)
             value = yield None
             yield value or "postgres"
         """,
-        test_it="""
-        def test_it(db):
+        test_it=f"""
+        def test_it(db, tmp_path_factory):
+            run = tmp_path_factory.getbasetemp().parent / "shared-session-scope"
+            until = time.monotonic() + 30
+            while len(list(run.glob("workers/*.gone"))) < {workers - 1}:
+                assert time.monotonic() < until
+                time.sleep(0.01)
             log("ready")
             time.sleep(60)
         """,
+        test_other="def test_other(): pass",
     )
-    command = [sys.executable, "-m", "pytest", "-p", "shared_session_scope", "-p", "xdist", "-n", "1"]
+    command = [sys.executable, "-m", "pytest", "-p", "shared_session_scope", "-p", "xdist", "-n", str(workers)]
     run = subprocess.Popen(command, cwd=suite.path, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 30
     while not suite.words("ready"):
@@ -125,7 +132,7 @@ def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite)
     result = suite.pytester.runpytest_subprocess("-p", "shared_session_scope", "--collect-only", timeout=60)
     result.stdout.fnmatch_lines(
         [
-            "an earlier run: not cleaned up: shared fixture 'db' *: worker gw0 set it up in test_it.py::test_it, and "
+            "an earlier run: not cleaned up: shared fixture 'db' *: worker gw? set it up in test_it.py::test_it, and "
             "the run was ended before it was cleaned up; its value is 'postgres'"
         ]
     )

@@ -19,7 +19,7 @@ import pytest
 from pytest_shared_session_scope import _frames
 from pytest_shared_session_scope._engine import NothingToAdoptError
 from pytest_shared_session_scope._shares import shares_of
-from pytest_shared_session_scope._unfinished import revive, unfinished
+from pytest_shared_session_scope._unfinished import is_waited_for, revive, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,8 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
     failed: set[str] = set()
     finished: dict[str, ShareFiles] = {}
     while left := unfinished(shares.engine.directory, presence, failed, finished):
-        if not presence.is_anybody_left():
+        may_adopt = not presence.is_anybody_left()
+        if may_adopt:
             for one in left:
                 if not one.is_held:
                     revive(one.files)
@@ -81,9 +82,8 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
             error = _reported(state, lambda: session._setupstate.teardown_exact(None)) or error  # noqa: SLF001 - see the module
             if error is not None:  # what could not be let go of now, cannot be later, and the run has to end
                 failed.update(one.files.key for one in left if not one.is_held)
-        # One share is looked at as long as nothing can be adopted: to look at all of them grows with their number. What
-        # was set up first is cleaned up last.
-        while left[-1].files.is_open() and presence.is_anybody_left() and time.monotonic() < until:
+        # What was set up first is cleaned up last.
+        while is_waited_for(left[-1], presence, may_adopt=may_adopt) and time.monotonic() < until:
             shares.engine.wait_a_little()
         if time.monotonic() > until:
             return

@@ -20,6 +20,8 @@ class Presence:
         self.is_draining = False
         self._is_registered = False
         self._is_controller_dead = is_controller_dead
+        # Who could still ask when last looked at.
+        self._witness: str | None = None
 
     def register(self) -> None:
         """Say that this worker lives, and takes shares."""
@@ -40,14 +42,22 @@ class Presence:
             self.workers.mark(self.worker, DRAINING)
 
     def is_anybody_left(self) -> bool:
-        """Say whether a worker beside this one may still ask for a share."""
+        """Say whether a worker beside this one may still ask for a share.
+
+        Who could when last looked at is asked first: as long as it can, the others need no look.
+        """
+        if self._witness is not None:
+            is_closed = self.workers.is_closed() or self._is_controller_dead()
+            if self._can_ask(self._witness, self.workers.state_of(self._witness), closed=is_closed):
+                return True
         roster = self.workers.roster()
-        closed = roster.closed or self._is_controller_dead()
-        return any(
-            can_ask(state, closed=closed, alive=functools.partial(self._is_alive, worker, state))
-            for worker, state in roster.states.items()
-            if worker != self.worker
-        )
+        is_closed = roster.closed or self._is_controller_dead()
+        others = ((worker, state) for worker, state in roster.states.items() if worker != self.worker)
+        self._witness = next((each[0] for each in others if self._can_ask(*each, closed=is_closed)), None)
+        return self._witness is not None
+
+    def _can_ask(self, worker: str, state: str, *, closed: bool) -> bool:
+        return can_ask(state, closed=closed, alive=functools.partial(self._is_alive, worker, state))
 
     def _is_alive(self, worker: str, state: str) -> bool:
         # One that is expected takes its lease once it has collected its tests, and is sent none before.

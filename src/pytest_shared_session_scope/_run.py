@@ -194,6 +194,14 @@ class Workers:
                 states[worker] = state
         return Roster(states, CLOSED in of_run, UNHELD in of_run)
 
+    def state_of(self, worker: str) -> str:
+        """Return the state of a worker that is in the roster, without a look at the others."""
+        return next((state for state in reversed(_STATES) if os.path.exists(self._marker(worker, state))), EXPECTED)
+
+    def is_closed(self) -> bool:
+        """Say whether the controller starts no worker and hands out no test any more."""
+        return os.path.exists(self._marker(CONTROLLER, CLOSED))
+
     def _marker(self, worker: str, state: str) -> str:
         return f"{self._prefix}{_small_files.quoted(worker)}.{state}"
 

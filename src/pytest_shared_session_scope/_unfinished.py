@@ -51,6 +51,27 @@ def unfinished(
     return sorted(found, key=lambda one: one.record.started, reverse=True)
 
 
+def is_waited_for(one: Unfinished, presence: Presence, *, may_adopt: bool) -> bool:
+    """Say whether there is nothing to do but to wait for a share, without a look at all the others.
+
+    Until somebody else can ask, nothing can be adopted. After that, others clean up what they hold; what they leave by
+    their deaths can wait until this one is clean, or left.
+    """
+    if not may_adopt:
+        return presence.is_anybody_left() and (not one.files.has_news() or _again(one, presence) is not None)
+    now = _again(one, presence)
+    return now is not None and now.is_held
+
+
+def _again(one: Unfinished, presence: Presence) -> Unfinished | None:
+    """Return what has become of an unfinished share by now."""
+    try:
+        with one.files:
+            return _unfinished(one.files, presence)
+    except StoreError:
+        return None  # as above
+
+
 def _unfinished(files: ShareFiles, presence: Presence) -> Unfinished | None:
     """Return it, or None where its journal says that it is not; that is all that a None depends on."""
     if not files.is_open():

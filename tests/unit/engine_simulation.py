@@ -22,7 +22,7 @@ from pytest_shared_session_scope._engine import Engine, NothingToAdoptError
 from pytest_shared_session_scope._records import Failure, ShareRecord
 from pytest_shared_session_scope._share import Share
 from pytest_shared_session_scope._share_files import ShareFiles
-from pytest_shared_session_scope._unfinished import Unfinished, revive, unfinished
+from pytest_shared_session_scope._unfinished import Unfinished, is_waited_for, revive, unfinished
 
 # Each share with its kind and what it depends on.
 KINDS = {
@@ -257,13 +257,16 @@ class Worker:
         failed: set[str] = set()
         finished: dict[str, ShareFiles] = {}
         while left := self._unfinished(failed, finished):
-            if not presence.is_anybody_left():
+            may_adopt = not presence.is_anybody_left()
+            if may_adopt:
                 for one in left:
                     if not one.is_held:
                         revive(one.files)
                         if not self._adopt(one.files.key):
                             failed.add(one.files.key)
                 self._let_go_of_all()
+            while is_waited_for(left[-1], presence, may_adopt=may_adopt) and self.monotonic() < until:
+                self.engine.wait_a_little()
             if self.monotonic() > until:
                 return
             self.engine.wait_a_little()

@@ -27,7 +27,7 @@ _STEPS: dict[type, list[str]] = {
         *("other_holders", "publish", "publish_cleaned", "publish_ready", "put_aside", "read", "rename", "try_lock"),
         *("unhold", "unleave", "wipe_value"),
     ],
-    Workers: ["hold_lease", "is_alive", "mark", "roster", "unmark"],
+    Workers: ["hold_lease", "is_alive", "is_closed", "mark", "roster", "state_of", "unmark"],
 }
 
 

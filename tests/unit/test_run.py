@@ -215,6 +215,37 @@ def test_who_is_left(directory: Path) -> None:
     presence.workers.release_lease()
 
 
+def test_who_could_ask_when_last_looked_at_is_asked_first(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    presence = Presence(Workers(directory, "gw0"))
+    others = {name: Workers(directory, name) for name in ("gw1", "gw2")}
+    for name, workers in others.items():
+        workers.hold_lease()
+        workers.mark(name, RUNNING)
+    assert presence.is_anybody_left()
+    with monkeypatch.context() as patched:
+        patched.delattr(Workers, "roster")
+        assert presence.is_anybody_left(), "one of them can: the other needs no look"
+    for count, (name, workers) in enumerate(others.items(), 1):
+        workers.mark(name, DRAINING)
+        assert presence.is_anybody_left() is (count < len(others))
+    others["gw1"].unmark("gw1", DRAINING)
+    assert presence.is_anybody_left(), "it runs a test again"
+    others["gw1"].mark("gw1", GONE)
+    assert not presence.is_anybody_left()
+    for workers in others.values():
+        workers.release_lease()
+
+
+def test_state_of_one_worker_is_that_of_the_roster(directory: Path) -> None:
+    workers = Workers(directory, "gw0")
+    for state in (EXPECTED, RUNNING, DRAINING, GONE):
+        workers.mark("gw1", state)
+        assert workers.state_of("gw1") == workers.roster().states["gw1"] == state
+    assert not workers.is_closed()
+    workers.mark(CONTROLLER, CLOSED)
+    assert workers.is_closed() == workers.roster().closed is True
+
+
 def test_dead_controller_closes_the_run(directory: Path) -> None:
     presence = Presence(Workers(directory, "gw0"), is_controller_dead=lambda: True)
     Workers(directory, CONTROLLER).mark("gw1", EXPECTED)

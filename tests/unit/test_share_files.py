@@ -15,7 +15,7 @@ from pytest_shared_session_scope._records import ShareRecord
 from pytest_shared_session_scope._run import Workers
 from pytest_shared_session_scope._share_files import ShareFiles
 from pytest_shared_session_scope._shared_file import shared_file
-from pytest_shared_session_scope._unfinished import revive, unfinished
+from pytest_shared_session_scope._unfinished import is_waited_for, revive, unfinished
 from pytest_shared_session_scope.errors import StoreError
 
 FIXTURE = "'db' (conftest.py:12)"
@@ -281,6 +281,31 @@ def test_unfinished_share_is_held_by_who_lives(directory: Path, is_leaving: bool
     assert [one.is_held for one in unfinished(directory, presence, known=())] == [True]
     holder.workers.release_lease()
     assert [one.is_held for one in unfinished(directory, presence, known=())] == [False]
+
+
+def test_what_is_waited_for_at_the_end(directory: Path) -> None:
+    files = publish(directory, "a", "ready")
+    holder, running = (Presence(Workers(directory, name)) for name in ("gw0", "gw2"))
+    presence = Presence(Workers(directory, "gw1"))
+    holder.register()
+    running.register()
+    files.hold()
+    [one] = unfinished(directory, presence, known=())
+    assert is_waited_for(one, presence, may_adopt=False)
+    assert is_waited_for(one, presence, may_adopt=True)
+    running.drain()
+    holder.drain()
+    assert not is_waited_for(one, presence, may_adopt=False), "nobody can ask any more: now it may be adopted"
+    assert is_waited_for(one, presence, may_adopt=True), "its holder will clean it up"
+    holder.workers.release_lease()
+    assert not is_waited_for(one, presence, may_adopt=True), "its holder is dead"
+    assert is_waited_for(one, presence, may_adopt=False), "and may be replaced"
+    files.publish("cleaned-1", RECORD, instead_of="ready")
+    assert not is_waited_for(one, presence, may_adopt=False)
+    assert not is_waited_for(one, presence, may_adopt=True)
+    files.path.write_bytes(b"garbled")
+    assert not is_waited_for(one, presence, may_adopt=True), "who asks for it is told, and so is the report"
+    running.workers.release_lease()
 
 
 def test_share_whose_cleanup_was_cut_off_is_revived_once_nobody_cleans_it_up(directory: Path) -> None:

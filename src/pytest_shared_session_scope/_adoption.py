@@ -19,13 +19,12 @@ import pytest
 from pytest_shared_session_scope import _frames
 from pytest_shared_session_scope._engine import NothingToAdoptError
 from pytest_shared_session_scope._shares import shares_of
-from pytest_shared_session_scope._unfinished import is_waited_for, revive, unfinished
+from pytest_shared_session_scope._unfinished import Search, is_waited_for, revive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_shared_session_scope._records import ShareRecord
-    from pytest_shared_session_scope._share_files import ShareFiles
     from pytest_shared_session_scope._shares import Shares
     from pytest_shared_session_scope._state import RunState
 
@@ -35,7 +34,7 @@ def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Sh
     presence = shares.engine.presence
     shares.engine.adopt = functools.partial(_adopt_dependents, session, state, shares)
     if presence.may_be_unheld():
-        unheld = [one for one in unfinished(shares.engine.directory, presence, shares.held) if not one.is_held]
+        unheld = [one for one in Search(shares.engine.directory, presence).unfinished(shares.held) if not one.is_held]
         # A cleanup that was cut off is for who adopts when nobody can ask any more. It has to be taken before anything
         # that it depends on is let go.
         if not presence.is_anybody_left():
@@ -52,7 +51,7 @@ def _adopt_dependents(session: pytest.Session, state: RunState, shares: Shares, 
     What pytest sets up for it ends with the session: to end that here would, with pytest 7, also end what the share
     itself depends on, which was asked for again.
     """
-    for one in unfinished(shares.engine.directory, shares.engine.presence, shares.held):
+    for one in Search(shares.engine.directory, shares.engine.presence).unfinished(shares.held):
         if one.files.key in keys and not one.is_held:
             revive(one.files)
             _take(session, state, shares, one.record)
@@ -70,8 +69,8 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
     error = _reported(state, shares.end_all)
     until = time.monotonic() + shares.patience
     failed: set[str] = set()
-    finished: dict[str, ShareFiles] = {}
-    while left := unfinished(shares.engine.directory, presence, failed, finished):
+    search = Search(shares.engine.directory, presence)
+    while left := search.unfinished(failed):
         may_adopt = not presence.is_anybody_left()
         if may_adopt:
             for one in left:

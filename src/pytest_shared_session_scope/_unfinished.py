@@ -27,28 +27,32 @@ class Unfinished:
     is_held: bool
 
 
-def unfinished(
-    directory: Path, presence: Presence, known: Container[str], finished: dict[str, ShareFiles] | None = None
-) -> list[Unfinished]:
-    """Return the unfinished shares, but those whose keys are `known`; what was set up last comes first.
+class Search:
+    """Looks for the run's unfinished shares, each time only at what is new."""
 
-    `finished` keeps those that are found finished, for who looks again: they are read anew only where there is news.
-    """
-    finished = {} if finished is None else finished
-    found: list[Unfinished] = []
-    for key in _run.share_keys(directory):
-        if key in known or (key in finished and not finished[key].has_news()):
-            continue
-        try:
-            with ShareFiles(directory, key, presence.worker, key) as files:
-                one = _unfinished(files, presence)
-        except StoreError:
-            continue  # who asks for it is told, and so is the report
+    def __init__(self, directory: Path, presence: Presence) -> None:
+        self._directory = directory
+        self._presence = presence
+        self._files: dict[str, ShareFiles] = {}
+        # They stay so, unless there is news.
+        self._finished: set[str] = set()
+
+    def unfinished(self, known: Container[str]) -> list[Unfinished]:
+        """Return the unfinished shares, but those whose keys are `known`; what was set up last comes first."""
+        found = [self._look(key) for key in _run.share_keys(self._directory) if key not in known]
+        return sorted((one for one in found if one is not None), key=lambda one: one.record.started, reverse=True)
+
+    def _look(self, key: str) -> Unfinished | None:
+        if key not in self._files:
+            self._files[key] = ShareFiles(self._directory, key, self._presence.worker, key)
+        if key in self._finished and not self._files[key].has_news():
+            return None
+        one = _unfinished(self._files[key], self._presence)
         if one is None:
-            finished[key] = files
+            self._finished.add(key)
         else:
-            found.append(one)
-    return sorted(found, key=lambda one: one.record.started, reverse=True)
+            self._finished.discard(key)
+        return one
 
 
 def is_waited_for(one: Unfinished, presence: Presence, *, may_adopt: bool) -> bool:
@@ -58,29 +62,24 @@ def is_waited_for(one: Unfinished, presence: Presence, *, may_adopt: bool) -> bo
     their deaths can wait until this one is clean, or left.
     """
     if not may_adopt:
-        return presence.is_anybody_left() and (not one.files.has_news() or _again(one, presence) is not None)
-    now = _again(one, presence)
+        return presence.is_anybody_left() and (not one.files.has_news() or _unfinished(one.files, presence) is not None)
+    now = _unfinished(one.files, presence)
     return now is not None and now.is_held
-
-
-def _again(one: Unfinished, presence: Presence) -> Unfinished | None:
-    """Return what has become of an unfinished share by now."""
-    try:
-        with one.files:
-            return _unfinished(one.files, presence)
-    except StoreError:
-        return None  # as above
 
 
 def _unfinished(files: ShareFiles, presence: Presence) -> Unfinished | None:
     """Return it, or None where its journal says that it is not; that is all that a None depends on."""
-    if not files.is_open():
-        return None
-    record = files.read("ready")
-    is_held = record is not None and presence.is_any_alive(files, files.other_holders() + files.leaving())
-    if record is None:
-        record = files.read("cleaning")
-        is_held = record is not None and files.is_locked()
+    try:
+        with files:
+            if not files.is_open():
+                return None
+            record = files.read("ready")
+            is_held = record is not None and presence.is_any_alive(files, files.other_holders() + files.leaving())
+            if record is None:
+                record = files.read("cleaning")
+                is_held = record is not None and files.is_locked()
+    except StoreError:
+        return None  # who asks for it is told, and so is the report
     if record is None or record.kind != Kind.YIELDS_TWICE.value:
         return None
     return Unfinished(files, record, is_held)

@@ -21,8 +21,7 @@ from pytest_shared_session_scope._decisions import Verdict
 from pytest_shared_session_scope._engine import Engine, NothingToAdoptError
 from pytest_shared_session_scope._records import Failure, ShareRecord
 from pytest_shared_session_scope._share import Share
-from pytest_shared_session_scope._share_files import ShareFiles
-from pytest_shared_session_scope._unfinished import Unfinished, is_waited_for, revive, unfinished
+from pytest_shared_session_scope._unfinished import Search, Unfinished, is_waited_for, revive
 
 # Each share with its kind and what it depends on.
 KINDS = {
@@ -246,7 +245,7 @@ class Worker:
     def _adopt_before_letting_go(self) -> None:
         presence = self.engine.presence
         if presence.may_be_unheld():
-            for one in unfinished(self.engine.directory, presence, self.held):
+            for one in Search(self.engine.directory, presence).unfinished(self.held):
                 if not one.is_held and one.files.has("ready"):
                     self._adopt(one.files.key)
 
@@ -255,8 +254,8 @@ class Worker:
         presence.drain()
         until = self.monotonic() + (PATIENCE_OF_THE_IMPATIENT if self.is_impatient else float("inf"))
         failed: set[str] = set()
-        finished: dict[str, ShareFiles] = {}
-        while left := self._unfinished(failed, finished):
+        search = Search(self.engine.directory, presence)
+        while left := self._unfinished(search, failed):
             may_adopt = not presence.is_anybody_left()
             if may_adopt:
                 for one in left:
@@ -271,10 +270,10 @@ class Worker:
                 return
             self.engine.wait_a_little()
 
-    def _unfinished(self, failed: set[str], finished: dict[str, ShareFiles]) -> list[Unfinished]:
+    def _unfinished(self, search: Search, failed: set[str]) -> list[Unfinished]:
         self._simulation.history.now += 1
         self.looked_at = self._simulation.history.now
-        return unfinished(self.engine.directory, self.engine.presence, failed, finished)
+        return search.unfinished(failed)
 
     def _adopt(self, key: str) -> bool:
         self.is_adopting = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from pytest_shared_session_scope._records import ShareRecord
 from pytest_shared_session_scope._run import Workers
 from pytest_shared_session_scope._share_files import ShareFiles
 from pytest_shared_session_scope._shared_file import shared_file
-from pytest_shared_session_scope._unfinished import is_waited_for, revive, unfinished
+from pytest_shared_session_scope._unfinished import Search, Unfinished, is_waited_for, revive
 from pytest_shared_session_scope.errors import StoreError
 
 FIXTURE = "'db' (conftest.py:12)"
@@ -237,6 +238,11 @@ def publish(directory: Path, key: str, state: str, record: ShareRecord = RECORD)
     return files
 
 
+def unfinished(directory: Path, known: Container[str] = ()) -> list[Unfinished]:
+    """Return the unfinished shares, as a worker sees them that looks for the first time."""
+    return Search(directory, Presence(Workers(directory, "gw1"))).unfinished(known)
+
+
 def test_unfinished_shares_are_those_that_yield_twice_and_are_not_clean(directory: Path) -> None:
     for key, state in (("a", "ready"), ("b", "cleaning"), ("c", "cleaned-1"), ("d", "failed"), ("e", "lost-1")):
         publish(directory, key, state)
@@ -244,12 +250,10 @@ def test_unfinished_shares_are_those_that_yield_twice_and_are_not_clean(director
     publish(directory, "g", "ready", RECORD._replace(kind="returns"))
     publish(directory, "h", "ready", RECORD._replace(started=2.0))
     ShareFiles(directory, "i", "gw0", "i").hold()
-    found = unfinished(directory, Presence(Workers(directory, "gw1")), known={"none"})
+    found = unfinished(directory, {"none"})
     assert [one.files.key for one in found] == ["h", "a", "b"], "what was set up last comes first"
     assert not any(one.is_held for one in found)
-    assert [one.files.key for one in unfinished(directory, Presence(Workers(directory, "gw1")), known={"h", "b"})] == [
-        "a"
-    ]
+    assert [one.files.key for one in unfinished(directory, {"h", "b"})] == ["a"]
 
 
 def test_finished_share_is_looked_at_again_only_where_there_is_news(
@@ -257,16 +261,16 @@ def test_finished_share_is_looked_at_again_only_where_there_is_news(
 ) -> None:
     presence = Presence(Workers(directory, "gw1"))
     files = publish(directory, "a", "setting-up")
-    finished = dict[str, ShareFiles]()
-    assert unfinished(directory, presence, (), finished) == []
+    search = Search(directory, presence)
+    assert search.unfinished(()) == []
     with monkeypatch.context() as patched:
         patched.delattr(ShareFiles, "read")
         patched.delattr(ShareFiles, "is_open")
-        assert unfinished(directory, presence, (), finished) == []
+        assert search.unfinished(()) == []
     files.publish_ready(RECORD, is_held=False)
-    assert [one.files.key for one in unfinished(directory, presence, (), finished)] == ["a"]
+    assert [one.files.key for one in search.unfinished(())] == ["a"]
     files.publish("cleaned-1", RECORD, instead_of="ready")
-    assert unfinished(directory, presence, (), finished) == []
+    assert search.unfinished(()) == []
 
 
 @pytest.mark.parametrize("is_leaving", [False, True])
@@ -277,10 +281,9 @@ def test_unfinished_share_is_held_by_who_lives(directory: Path, is_leaving: bool
     files.hold()
     if is_leaving:
         files.leave()
-    presence = Presence(Workers(directory, "gw1"))
-    assert [one.is_held for one in unfinished(directory, presence, known=())] == [True]
+    assert [one.is_held for one in unfinished(directory)] == [True]
     holder.workers.release_lease()
-    assert [one.is_held for one in unfinished(directory, presence, known=())] == [False]
+    assert [one.is_held for one in unfinished(directory)] == [False]
 
 
 def test_what_is_waited_for_at_the_end(directory: Path) -> None:
@@ -290,7 +293,7 @@ def test_what_is_waited_for_at_the_end(directory: Path) -> None:
     holder.register()
     running.register()
     files.hold()
-    [one] = unfinished(directory, presence, known=())
+    [one] = unfinished(directory)
     assert is_waited_for(one, presence, may_adopt=False)
     assert is_waited_for(one, presence, may_adopt=True)
     running.drain()
@@ -312,7 +315,7 @@ def test_share_whose_cleanup_was_cut_off_is_revived_once_nobody_cleans_it_up(dir
     files = publish(directory, "a", "cleaning")
     other = ShareFiles(directory, "a", "gw1", FIXTURE)
     assert files.try_lock()
-    assert [one.is_held for one in unfinished(directory, Presence(Workers(directory, "gw1")), known=())] == [True]
+    assert [one.is_held for one in unfinished(directory)] == [True]
     revive(other)
     assert other.has("cleaning")
     files.unlock()

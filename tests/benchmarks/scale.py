@@ -1,6 +1,6 @@
 """What a take and its let-go cost with many workers and many shares: flat in both directions, or it does not scale.
 
-Processor time, since there are more workers than cores. A worker that does not set a share up reads it, so with more
+Processor time, since there are more workers than cores, of each share beyond the first. A worker that does not set a share up reads it, so with more
 workers the mean moves from what setting up costs to what reading does; and it waits more often.
 """
 
@@ -20,18 +20,17 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def _row(workers: int, shares: tuple[int, ...], times: int) -> Row:
-    costs = [us(_cost(workers, count, times)) for count in shares]
-    return Row(f"scale: {workers} workers, {_list(shares)} shares", _list(costs), "flat")
-
-
-def _list(values: tuple[int, ...] | list[str]) -> str:
-    return ", ".join(f"{value:,}" if isinstance(value, int) else value for value in values)
+    alone, *more = [_cost(workers, count, times) for count in shares]
+    each = [us((cost - alone) / (count - shares[0])) for cost, count in zip(more, shares[1:], strict=True)]
+    many = ", ".join(f"{count:,}" for count in shares[1:])
+    # What a worker does once, at its end, is in the first.
+    return Row(f"scale: {workers} workers, each of {many} shares", ", ".join(each), "flat", f"the first {us(alone)}")
 
 
 def _cost(workers: int, shares: int, times: int) -> float:
-    """Return the seconds that a worker spends on a share, on average: the median of some runs, one where it is long."""
+    """Return the seconds that a worker spends on shares, on average: the median of some runs, one where it is long."""
     times = times if workers * shares < 10_000 else 1
     # The same two tests in each worker: to collect two for each of them would grow with their number.
     with taking.suite_of("shared", shares, 1) as suite:
         runs = [suite.run("--dist", "each", workers=workers) for _ in range(times)]
-    return statistics.median(taking.cost(run, 1) / shares for run in runs)
+    return statistics.median(taking.cost(run, 1) for run in runs)

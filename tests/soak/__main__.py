@@ -20,8 +20,6 @@ from .run import GRACE, TIMEOUT, Result, judge_again, run
 # Counted, but no failure of the soak.
 _LENIENT: Final = (
     "told, not cleaned up",
-    "files left by a killed controller",
-    "untold by a killed controller",
     "internal error elsewhere",
     "owner stayed",
     "asked for later",

@@ -18,8 +18,9 @@ _MOMENT: Final = 0.1
 class Outcome:
     """What was seen of a run from outside.
 
-    `told` holds the lines of the terminal summary that say `not cleaned up`. `processes` are the commands of those left 10 s
-    after the run, `files` what was left in the run's directory.
+    `told` holds the lines of the terminal summary that say `not cleaned up`, where the controller was killed with those
+    that the next run said. `processes` are the commands of those left 10 s after the run, `files` what was left in the
+    run's directory, after that.
     """
 
     output: str = ""
@@ -28,7 +29,6 @@ class Outcome:
     processes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     is_signalled: bool = False
-    is_killed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,8 +135,7 @@ def _not_lost(history: History, outcome: Outcome) -> Iterator[Violation]:
             rule = "told, not cleaned up" if is_told else "lost"
             yield Violation(rule, f"{setup} was never cleaned up, though somebody was left who could")
         elif not is_told:
-            rule = "untold by a killed controller" if outcome.is_killed else "untold"
-            yield Violation(rule, f"{setup} was never cleaned up, and nobody said so")
+            yield Violation("untold", f"{setup} was never cleaned up, and nobody said so")
     for line in () if outcome.is_signalled else outcome.told:
         # A signal may come between the last line of a cleanup and the note that it is done, a death between the note
         # that a setup begins and its first line.
@@ -251,5 +250,4 @@ def _ended_well(outcome: Outcome) -> Iterator[Violation]:
     for process in outcome.processes:
         yield Violation("process left", process)
     if outcome.files:
-        rule = "files left by a killed controller" if outcome.is_killed else "files left"
-        yield Violation(rule, ", ".join(outcome.files[:5]))
+        yield Violation("files left", ", ".join(outcome.files[:5]))

@@ -111,15 +111,32 @@ class _Watch:
         process.wait()
         processes = self._left()
         text = _text(self._directory / "output.txt")
+        told = re.findall(r"^ *not cleaned up: .*", text, re.MULTILINE)
+        if self._is_signalled and self._plan.signal in ("kill", "terminate"):
+            told += re.findall(r"^an earlier run: (not cleaned up: .*)", self._next_run(), re.MULTILINE)
         return Outcome(
             output=text,
-            told=tuple(re.findall(r"^ *not cleaned up: .*", text, re.MULTILINE)),
+            told=tuple(told),
             is_hanging=is_hanging,
             processes=tuple(processes),
             files=tuple(self._files()),
             is_signalled=self._is_signalled,
-            is_killed=self._is_signalled and self._plan.signal in ("kill", "terminate"),
         )
+
+    def _next_run(self) -> str:
+        """Return what the next run says: a controller that was killed leaves the telling to it, and the files."""
+        done = subprocess.run(
+            suite.next_command(str(self._directory / "next")),
+            cwd=self._directory,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=self._timeout,
+            check=False,
+        )
+        (self._directory / "next.txt").write_text(done.stdout + done.stderr, "utf-8")
+        return done.stdout
 
     def _environment(self) -> dict[str, str]:
         names = ("PYTEST_", "COV_", "SOAK_")

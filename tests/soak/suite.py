@@ -93,6 +93,13 @@ def command(plan: Plan, basetemp: str) -> list[str]:
         options.append(f"--maxfail={plan.maxfail}")
     if plan.restarts is not None:
         options.append(f"--max-worker-restart={plan.restarts}")
-    names = ("xdist", "shared_session_scope", "in_suite", "xdist_cures", "no:cacheprovider")
-    plugins = [argument for name in names for argument in ("-p", name)]
-    return [sys.executable, "-m", "pytest", *plugins, "-ra", "--tb=short", *options]
+    return [*_pytest("xdist", "shared_session_scope", "in_suite", "xdist_cures"), "-ra", "--tb=short", *options]
+
+
+def next_command(basetemp: str) -> list[str]:
+    """Return the command of the run that follows it, of no test."""
+    return [*_pytest("shared_session_scope", "in_suite"), "--collect-only", "--basetemp", basetemp]
+
+
+def _pytest(*plugins: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", *(argument for name in plugins for argument in ("-p", name))]

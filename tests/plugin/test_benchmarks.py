@@ -18,7 +18,7 @@ BENCHMARKS = {
     "tests": "tests: the same, per test",
     "waking": "waking: of a core, while a worker waits",
     "large": "large: 100 MB of bytes, whole journey as a ratio to copy",
-    "scale": "scale: 2 workers, 1, 10 shares",
+    "scale": "scale: 2 workers, each of 10 shares",
     "ending": "ending: the last worker, after the last test and the cleanup",
     "dying": "dying: a run in which a worker is killed, over plain without the plugin",
 }

@@ -113,3 +113,44 @@ def interrupted() -> Iterator[int]:
     )
     assert suite.run().ret == pytest.ExitCode.INTERRUPTED
     assert suite.words("cleanup") == [["cleanup", "interrupted"], ["cleanup", "once"], ["cleanup", "twice"]]
+
+
+def test_an_interrupt_while_a_dependent_is_let_go_of_in_the_run(suite: Suite) -> None:
+    """What it depends on must not go first. The interrupt comes before anything is done, where no signal can be sent."""
+    suite.write(
+        conftest="""
+        from pytest_shared_session_scope._engine import Engine
+
+        let_go = Engine.let_go
+
+        def interrupted(self, share, **kwargs):
+            if share.fixture_name == "client" and not Path("interrupted").exists():
+                Path("interrupted").touch()
+                raise KeyboardInterrupt
+            return let_go(self, share, **kwargs)
+
+        Engine.let_go = interrupted
+
+        @pytest.fixture(scope="session", params=[0, 1])
+        def port(request):
+            return request.param
+
+        @shared_session_scope_fixture
+        def server(port) -> SharedGenerator[int]:
+            value = yield None
+            if (yield value or 1) is CleanupToken.LAST:
+                log("cleanup", "server")
+
+        @shared_session_scope_fixture
+        def client(server) -> SharedGenerator[int]:
+            value = yield None
+            if (yield value or 1) is CleanupToken.LAST:
+                log("cleanup", "client")
+        """,
+        test_it="""
+        def test_it(client):
+            pass
+        """,
+    )
+    assert suite.run().ret == pytest.ExitCode.INTERRUPTED
+    assert suite.events == [["master", "cleanup", "client"], ["master", "cleanup", "server"]]

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_shared_session_scope import _frames
 from pytest_shared_session_scope._engine import NothingToAdoptError
-from pytest_shared_session_scope._shares import shares_of
+from pytest_shared_session_scope._shares import FOR_EVER, shares_of
 from pytest_shared_session_scope._unfinished import Search, is_waited_for, revive
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from pytest_shared_session_scope._records import ShareRecord
     from pytest_shared_session_scope._shares import Shares
     from pytest_shared_session_scope._state import RunState
+
+
+# Seconds for which a worker waits for one share where it could adopt others: to look at all takes 35 ms for 1,000.
+_LONGEST_WAIT: Final = 1.0
 
 
 def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Shares) -> None:
@@ -81,8 +85,9 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
             error = _reported(state, lambda: session._setupstate.teardown_exact(None)) or error  # noqa: SLF001 - see the module
             if error is not None:  # what could not be let go of now, cannot be later, and the run has to end
                 failed.update(one.files.key for one in left if not one.is_held)
-        # What was set up first is cleaned up last.
-        while is_waited_for(left[-1], presence, may_adopt=may_adopt) and time.monotonic() < until:
+        # What was set up first is cleaned up last. Another's holder may die meanwhile, and patience may end before.
+        again = min(until, time.monotonic() + (_LONGEST_WAIT if may_adopt else FOR_EVER))
+        while is_waited_for(left[-1], presence, may_adopt=may_adopt) and time.monotonic() < again:
             shares.engine.wait_a_little()
         if time.monotonic() > until:
             return

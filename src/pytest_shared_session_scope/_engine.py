@@ -244,7 +244,9 @@ class Engine:
         # Last: what a store raises must not have it, either.
         if record is not None:
             share.travel.note(record)
-        if not files.wipe_value():
+        is_short = files.wipe_value()
+        # An earlier setup, whose worker died, may have left a value that was not.
+        if not is_short or record is None or record.generation > 1:
             share.travel.delete()
 
     def _note_cleanup(self, share: Share, files: ShareFiles, error: BaseException | None) -> ShareRecord | None:

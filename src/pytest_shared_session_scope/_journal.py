@@ -27,9 +27,10 @@ def line(*words: str) -> bytes:
 def is_short(value: object) -> bool:
     """Say whether a journal can hold a value: a short text without what lines are made of.
 
-    Of one byte for each character, so that it can be overwritten while others read it.
+    Of one byte for each character, so that it can be overwritten while others read it. A class derived from `str` may
+    show itself as another text.
     """
-    return isinstance(value, str) and len(value) <= _SHORT and value.isascii() and value.isprintable()
+    return type(value) is str and len(value) <= _SHORT and value.isascii() and value.isprintable()
 
 
 def with_value(record: str, value: str | None) -> str:

@@ -196,8 +196,13 @@ class ShareFiles:
         return sorted(self._look().states)
 
     def put_aside(self) -> int:
-        """Put aside as `lost-N` what a dead worker left; return how many setups have come to their end by then."""
+        """Put aside as `lost-N` what a dead worker left; return how many setups have come to their end by then.
+
+        Its short value goes: who still reads it finds out that it has died.
+        """
         states = self._look().states
+        if "ready" in states or "cleaning" in states:
+            self.wipe_value()
         ended = sum(state.startswith(("cleaned-", "lost-")) for state in states)
         for state in [state for state in ("setting-up", "ready", "cleaning") if state in states]:
             ended += 1

@@ -58,8 +58,8 @@ class Search:
 def is_waited_for(one: Unfinished, presence: Presence, *, may_adopt: bool) -> bool:
     """Say whether there is nothing to do but to wait for a share, without a look at all the others.
 
-    Until somebody else can ask, nothing can be adopted. After that, others clean up what they hold; what they leave by
-    their deaths can wait until this one is clean, or left.
+    Until nobody else can ask, nothing can be adopted. After that, others clean up what they hold; what they leave by
+    their deaths can wait until this one is clean, or left, or for a while.
     """
     if not may_adopt:
         return presence.is_anybody_left() and (not one.files.has_news() or _unfinished(one.files, presence) is not None)
@@ -71,13 +71,13 @@ def _unfinished(files: ShareFiles, presence: Presence) -> Unfinished | None:
     """Return it, or None where its journal says that it is not; that is all that a None depends on."""
     try:
         with files:
-            if not files.is_open():
-                return None
-            record = files.read("ready")
-            is_held = record is not None and presence.is_any_alive(files, files.other_holders() + files.leaving())
-            if record is None:
-                record = files.read("cleaning")
-                is_held = record is not None and files.is_locked()
+            record, is_held = None, False
+            while record is None and files.is_open():  # once more where it went from one state to the other meanwhile
+                record = files.read("ready")
+                is_held = record is not None and presence.is_any_alive(files, files.other_holders() + files.leaving())
+                if record is None:
+                    record = files.read("cleaning")
+                    is_held = record is not None and files.is_locked()
     except StoreError:
         return None  # who asks for it is told, and so is the report
     if record is None or record.kind != Kind.YIELDS_TWICE.value:

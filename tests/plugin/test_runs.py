@@ -100,6 +100,34 @@ def after_all(tmp_path_factory):
     assert suite.words("left") == [["left", ["returned"]]]
 
 
+@pytest.mark.parametrize(("first", "second"), [(200, 200), (200, 5000), (5000, 200)])
+def test_the_value_of_an_owner_that_died_goes_with_the_next_cleanup(suite: Suite, first: int, second: int) -> None:
+    suite.write(
+        conftest=f"""
+@pytest.fixture(scope="session", autouse=True)
+def after_all(tmp_path_factory):
+    yield
+    run = tmp_path_factory.getbasetemp().parent / "shared-session-scope"
+    log("left", [path.name for path in run.rglob("*") if path.is_file() and b"sesame" in path.read_bytes()])
+
+@shared_session_scope_fixture
+def secret(after_all) -> Iterator[str]:
+    dots = "." * ({second} if Path("died").exists() else {first})
+    yield dots + "sesame" + dots
+""",
+        test_it="""
+        def test_dies(secret):
+            Path("died").touch()
+            os.kill(os.getpid(), 9)
+
+        def test_it(secret):
+            pass
+        """,
+    )
+    suite.run(workers=1).assert_outcomes(passed=1, failed=1)
+    assert suite.words("left") == [["left", []]]
+
+
 @pytest.mark.parametrize("workers", [[], ["-p", "xdist", "-n", "2"]], ids=["without xdist", "n2"])
 def test_two_runs_at_once_do_not_see_each_other(
     suite: Suite, monkeypatch: pytest.MonkeyPatch, workers: list[str]

@@ -77,6 +77,15 @@ def test_place_of_a_value_in_a_journal() -> None:
     assert place_of("00000000b", content) is None
 
 
+class Masked(str):
+    """A text that formats as another, as the members of an enum of texts do."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "***"
+
+
 SHORT = {
     "text": ("a", True),
     "nothing": ("", True),
@@ -88,6 +97,7 @@ SHORT = {
     "end of an entry": ("a\x1e", False),
     "begin of a value": ("a\x1fb", False),
     "bytes": (b"a", False),
+    "text that shows itself as another": (Masked("a"), False),
     "no text": (1, False),
 }
 

@@ -118,6 +118,7 @@ def test_short_value_is_in_the_journal_until_it_is_wiped(files: ShareFiles, othe
 def test_value_of_another_setup_is_not_taken_for_the_last_ones(files: ShareFiles, others: ShareFiles) -> None:
     files.publish_ready(RECORD, is_held=False, value="first")
     files.put_aside()
+    assert b"first" not in files.path.read_bytes(), "it died with its worker"
     files.publish("ready", RECORD)
     assert (others.read("ready"), others.value()) == (RECORD, None)
     assert not others.wipe_value()

@@ -113,8 +113,9 @@ class Shares:
 
     def _end_one(self, held: Held) -> None:
         __tracebackhide__ = True
-        if self._is_in_run() and not self.held.keys().isdisjoint(held.dependents):
-            return  # an interrupt kept one from being let go of, or it stays: both are, at the worker's end
+        if self._is_in_run():
+            for dependent in reversed(held.dependents):
+                self.end(dependent)  # once more: an interrupt may have kept one from being let go of
         verdict = self.engine.let_go(
             held.share,
             is_owner=held.is_owner,

@@ -33,8 +33,8 @@ class Travel:
     def write(self, value: object) -> tuple[object, str | None]:
         """Store the value; return the copy that every worker is handed, and what the share's journal is to hold.
 
-        That is the value where it is short and for the file store, else None. To make a file of its own for it, on
-        ext4, takes longer than all the rest of a setup. Raises `CodecError`, `StoreError`.
+        That is the value where it is short and for the file store, else None: on ext4 a file of its own took up to half
+        of a setup's processor time (tests/benchmarks/README.md). Raises `CodecError`, `StoreError`.
         """
         data, copy = self.codec.dump(value)
         if type(self.store) is FileStore and is_short(data):

@@ -274,6 +274,24 @@ def test_finished_share_is_looked_at_again_only_where_there_is_news(
     assert search.unfinished(()) == []
 
 
+def test_share_that_goes_from_one_state_to_the_other_meanwhile_is_not_taken_for_finished(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = publish(directory, "a", "cleaning")
+    read = ShareFiles.read
+
+    def reviving(self: ShareFiles, state: str) -> ShareRecord | None:
+        record = read(self, state)
+        if files.has("cleaning"):
+            files.rename("cleaning", "ready")
+        return record
+
+    monkeypatch.setattr(ShareFiles, "read", reviving)
+    search = Search(directory, Presence(Workers(directory, "gw1")))
+    for _ in range(2):
+        assert [(one.files.key, one.is_held) for one in search.unfinished(())] == [("a", False)]
+
+
 @pytest.mark.parametrize("is_leaving", [False, True])
 def test_unfinished_share_is_held_by_who_lives(directory: Path, is_leaving: bool) -> None:
     files = publish(directory, "a", "ready")

@@ -415,3 +415,53 @@ def db(place) -> SharedGenerator[int]:
     result = suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=3)
     assert [words[1] for _, *words in suite.events] == ["faster", "heir"]
     assert "not cleaned up" not in result.stdout.str()
+
+
+def test_who_waits_for_a_long_cleanup_adopts_what_another_leaves_meanwhile(suite: Suite) -> None:
+    """The long cleanup ends only when the other share is clean: the worker must not wait for the one alone."""
+    suite.write(
+        conftest="""
+        from pytest_shared_session_scope import _adoption
+
+        is_waited_for = _adoption.is_waited_for
+
+        def noting(one, presence, *, may_adopt):
+            is_waited = is_waited_for(one, presence, may_adopt=may_adopt)
+            if is_waited and may_adopt and one.record.fixture_name == "long":
+                Path("waiting for the long one").touch()
+            return is_waited
+
+        _adoption.is_waited_for = noting
+
+        @shared_session_scope_fixture
+        def long() -> SharedGenerator[int]:
+            value = yield None
+            if (yield value or 1) is CleanupToken.LAST:
+                Path("long is being cleaned up").touch()
+                wait_for("short is clean")
+                log("cleanup", "long")
+
+        @shared_session_scope_fixture
+        def short() -> SharedGenerator[int]:
+            value = yield None
+            if (yield value or 1) is CleanupToken.LAST:
+                if not Path("died").exists():
+                    wait_for("long is being cleaned up", "waiting for the long one")
+                    Path("died").touch()
+                    os.kill(os.getpid(), 9)
+                log("cleanup", "short")
+                Path("short is clean").touch()
+        """,
+        test_a="def test_a(long): Path('long is set up').touch()",
+        test_b="""
+        @pytest.fixture(scope="session")
+        def later():
+            wait_for("long is set up")
+
+        def test_b(later, short): Path("short is set up").touch()
+        """,
+        test_c="def test_c(): wait_for('short is set up')",
+    )
+    result = suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=3)
+    assert [words for _, *words in suite.events] == [["cleanup", "short"], ["cleanup", "long"]]
+    assert "not cleaned up" not in result.stdout.str()

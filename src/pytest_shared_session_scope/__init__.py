@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pytest_shared_session_scope._decorator import shared_json_scope_fixture, shared_session_scope_fixture
-    from pytest_shared_session_scope._later import shared_session_scope_json, shared_session_scope_pickle
+    from pytest_shared_session_scope._fixtures.decorators import shared_json_scope_fixture, shared_session_scope_fixture
+    from pytest_shared_session_scope._fixtures.legacy import shared_session_scope_json, shared_session_scope_pickle
     from pytest_shared_session_scope.errors import (
         AnnotationError,
         CodecError,
@@ -58,7 +58,7 @@ __all__ = [
     "shared_session_scope_pickle",
 ]
 
-_HOMES: Final = ("types", "_decorator", "store", "errors", "_later")
+_HOMES: Final = ("types", "_fixtures.decorators", "store", "errors", "_fixtures.legacy")
 
 
 def __getattr__(name: str) -> Any:

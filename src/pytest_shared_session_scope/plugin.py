@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_shared_session_scope._options import ALWAYS, add_options, are_files_wanted, report_wanted
-from pytest_shared_session_scope._state import DEFINITION, MASTER, STATE, RunState
+from pytest_shared_session_scope._session.options import ALWAYS, add_options, are_files_wanted, report_wanted
+from pytest_shared_session_scope._session.state import DEFINITION, MASTER, STATE, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
-    from pytest_shared_session_scope._controller import Controller  # noqa: F401 - in a string
-    from pytest_shared_session_scope._definition import Definition
-    from pytest_shared_session_scope._report import Death
+    from pytest_shared_session_scope._fixtures.definition import Definition
+    from pytest_shared_session_scope._reporting.messages import Death
+    from pytest_shared_session_scope._session.controller import Controller  # noqa: F401 - in a string
     from pytest_shared_session_scope.types import SharedLock
 
 _CONTROLLER: Final = pytest.StashKey["Controller"]()
@@ -55,14 +55,15 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker about the run, in the controller."""
-    from pytest_shared_session_scope import _run, _shares
-    from pytest_shared_session_scope._controller import Controller
-    from pytest_shared_session_scope._ledger import ledger_of
-    from pytest_shared_session_scope._watch import watch
+    from pytest_shared_session_scope._reporting.leftovers import ledger_of
+    from pytest_shared_session_scope._reporting.waiting import watch
+    from pytest_shared_session_scope._run.directory import create_directory
+    from pytest_shared_session_scope._session import held
+    from pytest_shared_session_scope._session.controller import Controller
 
     stash = node.config.stash
     if _CONTROLLER not in stash:
-        directory = _run.create_directory(_shares.base_directory(node.config))
+        directory = create_directory(held.base_directory(node.config))
         stash[_CONTROLLER] = Controller(directory)
         watch(node.config, directory)
         stash[STATE].run = node.workerinput["testrunuid"]
@@ -102,7 +103,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Tell what earlier runs did not clean up."""
     if config.stash[STATE].is_worker:  # it has a terminal, which nobody sees
         return []
-    from pytest_shared_session_scope._ledger import ledger_of
+    from pytest_shared_session_scope._reporting.leftovers import ledger_of
 
     return [f"an earlier run: {line}" for line in ledger_of(config).tell()]
 
@@ -120,11 +121,11 @@ def _end(config: pytest.Config, terminalreporter: pytest.TerminalReporter | None
     state.is_told = True
     left: list[str] = []
     if (directory is not None and _has_shares(directory)) or state.report == ALWAYS:
-        from pytest_shared_session_scope import _telling
+        from pytest_shared_session_scope._reporting import terminal
 
-        left = _telling.tell(terminalreporter, config, _telling.facts_of(config, directory, deaths))
+        left = terminal.tell(terminalreporter, config, terminal.facts_of(config, directory, deaths))
     if directory is not None:
-        from pytest_shared_session_scope._ledger import ledger_of
+        from pytest_shared_session_scope._reporting.leftovers import ledger_of
 
         ledger_of(config).end(state.run, left)
 
@@ -138,30 +139,27 @@ def _directory_and_deaths(config: pytest.Config) -> tuple[Path | None, Mapping[s
 @pytest.hookimpl(trylast=True)  # what others parametrize is no fixture any more
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Check what a test, and each fixture that it uses, takes a shared fixture as."""
-    if "pytest_shared_session_scope._decorator" in sys.modules:
-        from pytest_shared_session_scope._parameters import check_parameters
+    if "pytest_shared_session_scope._fixtures.decorators" in sys.modules:
+        from pytest_shared_session_scope._fixtures.consumers import check_parameters
 
         check_parameters(metafunc)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin to note which tests are over, and that this worker lives, where a shared fixture was defined."""
-    if "pytest_shared_session_scope._decorator" not in sys.modules:
+    if "pytest_shared_session_scope._fixtures.decorators" not in sys.modules:
         return
-    from pytest_shared_session_scope import _run
-    from pytest_shared_session_scope._progress import Progress
+    from pytest_shared_session_scope._run import membership
+    from pytest_shared_session_scope._run.directory import progress_path
+    from pytest_shared_session_scope._run.progress import Progress
 
     state = session.config.stash[STATE]
-    path = state.directory and _run.progress_path(state.directory, state.worker)
+    path = state.directory and progress_path(state.directory, state.worker)
     if state.directory is not None:
         # Before the first test: in a run that is being stopped, this worker may still come to its first share.
-        state.workers = _run.Workers(state.directory, state.worker)
+        state.workers = membership.Workers(state.directory, state.worker)
         state.workers.hold_lease()
     state.progress = Progress(session.items, path, is_each=state.is_each)
-    if session.config.getoption("xmlpath", None):
-        from pytest_shared_session_scope import _junit
-
-        _junit.add_to_tests(session.config, state)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -191,13 +189,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     config = session.config
     if _CONTROLLER in config.stash:
         config.stash[_CONTROLLER].close()
-    directory, deaths = _directory_and_deaths(config)
-    is_told = not config.stash[STATE].is_worker and config.getoption("xmlpath", None)
-    if is_told and directory is not None and _has_shares(directory):
-        from pytest_shared_session_scope import _junit, _telling
-
-        # Before pytest writes its file. Without workers, the fixtures have ended with the last test by now.
-        _junit.add_to_suite(config, _telling.facts_of(config, directory, deaths), config.stash[STATE].run)
     if _CONTROLLER in config.stash:
         return
     _drain(session, session.config.stash[STATE], is_cut_short=exitstatus not in _NORMAL_ENDS)
@@ -210,21 +201,21 @@ def pytest_sessionfinish_after_fixtures(session: pytest.Session) -> None:
     if _CONTROLLER not in session.config.stash and state.directory is not None:
         _clean_up_what_is_left(session, state, state.directory)
     if not state.is_worker and are_files_wanted(session.config):
-        from pytest_shared_session_scope import _telling
+        from pytest_shared_session_scope._reporting import terminal
 
-        _telling.write_files(session.config, _telling.facts_of(session.config, *_directory_and_deaths(session.config)))
+        terminal.write_files(session.config, terminal.facts_of(session.config, *_directory_and_deaths(session.config)))
 
 
 def _clean_up_what_is_left(session: pytest.Session, state: RunState, directory: Path) -> None:
     if state.shares is not None or _has_shares(directory):
-        from pytest_shared_session_scope._adoption import adopt_what_is_left
+        from pytest_shared_session_scope._session.takeover import adopt_what_is_left
 
         adopt_what_is_left(session, state)
     if state.shares is not None and state.is_worker:
         state.shares.engine.observed.write(directory, state.worker)
     if state.is_controller_dead():
         # Here, since without its controller xdist lets a worker come no further.
-        from pytest_shared_session_scope._ledger import end_in_place_of_controller
+        from pytest_shared_session_scope._reporting.leftovers import end_in_place_of_controller
 
         end_in_place_of_controller(session.config, state)
 
@@ -237,12 +228,12 @@ def _drain(session: pytest.Session, state: RunState, *, is_cut_short: bool = Fal
     if state.directory is None:
         return
     if state.shares is None and not _has_shares(state.directory):
-        from pytest_shared_session_scope import _run
+        from pytest_shared_session_scope._run import membership
 
-        _run.Workers(state.directory, state.worker).mark(state.worker, _run.DRAINING)
+        membership.Workers(state.directory, state.worker).mark(state.worker, membership.DRAINING)
         return
-    from pytest_shared_session_scope._adoption import adopt_before_letting_go
-    from pytest_shared_session_scope._shares import shares_of
+    from pytest_shared_session_scope._session.held import shares_of
+    from pytest_shared_session_scope._session.takeover import adopt_before_letting_go
 
     shares = shares_of(session.config)
     if is_cut_short or _stops_by_itself(session):
@@ -270,13 +261,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     directory, _ = _directory_and_deaths(config)
     if directory is not None:
-        from pytest_shared_session_scope import _run
+        from pytest_shared_session_scope._run.directory import remove_directory
 
         if not state.is_told:
-            from pytest_shared_session_scope import _telling
+            from pytest_shared_session_scope._reporting import terminal
 
-            _end(config, _telling.new_reporter(config))
-        _run.remove_directory(directory)
+            _end(config, terminal.new_reporter(config))
+        remove_directory(directory)
 
 
 @pytest.fixture(scope="session")
@@ -287,7 +278,7 @@ def shared_lock(pytestconfig: pytest.Config) -> SharedLock:
     """
 
     def lock(name: str, timeout: float | None = None) -> AbstractContextManager[None]:
-        from pytest_shared_session_scope._shares import NamedLock
+        from pytest_shared_session_scope._session.held import NamedLock
 
         return NamedLock(pytestconfig, name, timeout)
 

@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from pytest_shared_session_scope import _run, _small_files
+from pytest_shared_session_scope._run import fileio, locks
+from pytest_shared_session_scope._run.directory import NAME
 from pytest_shared_session_scope.errors import StoreError
 from pytest_shared_session_scope.types import StoreValueNotExists
 
@@ -44,7 +45,7 @@ class LocalFileStoreMixin:
     def lock(self, identifier: str, fixture_values: dict[str, Any]) -> AbstractContextManager[Any]:
         """Return a lock between the run's workers."""
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
-        return _run.new_lock(path.with_name(f"{identifier}.lock"))
+        return locks.new_lock(path.with_name(f"{identifier}.lock"))
 
     def size(self, identifier: str, fixture_values: dict[str, Any]) -> int:
         """Return how many bytes the value's file has, for the report."""
@@ -52,7 +53,7 @@ class LocalFileStoreMixin:
 
     def delete(self, identifier: str, fixture_values: dict[str, Any]) -> None:
         """Remove the value's file."""
-        _small_files.remove(str(self._get_path(identifier, fixture_values["tmp_path_factory"])))
+        fileio.remove(str(self._get_path(identifier, fixture_values["tmp_path_factory"])))
 
 
 class FileStore(LocalFileStoreMixin):
@@ -141,8 +142,8 @@ def holds_of(store: Any) -> Holds:
 @functools.lru_cache(maxsize=16)
 def _values_directory(base: Path) -> str:
     # A worker's base directory lies inside the controller's; the run's directory is in the latter.
-    parent = base if (base / _run.NAME).is_dir() else base.parent
-    return os.path.join(parent, _run.NAME, "values", "")  # text: to join two paths takes longer than to read a file
+    parent = base if (base / NAME).is_dir() else base.parent
+    return os.path.join(parent, NAME, "values", "")  # text: to join two paths takes longer than to read a file
 
 
 def _frame(data: object) -> tuple[bytes, bytes]:
@@ -176,7 +177,7 @@ def _checksum(payload: bytes) -> int:
 
 def _read_parts(path: Path) -> tuple[bytes, bytes]:
     """Return the header, with its line's end, and what follows it; a large payload is never in memory twice."""
-    descriptor = os.open(path, os.O_RDONLY | _small_files.BINARY)
+    descriptor = os.open(path, os.O_RDONLY | fileio.BINARY)
     try:
         content = os.read(descriptor, _BLOCK)
         length = content.find(b"\n") + 1
@@ -192,5 +193,5 @@ def _read_parts(path: Path) -> tuple[bytes, bytes]:
 def _write_private(path: Path, *parts: bytes) -> None:
     whole = str(path)
     temporary = f"{whole}.new"
-    _small_files.write(temporary, *parts)
+    fileio.write(temporary, *parts)
     os.replace(temporary, whole)

@@ -19,8 +19,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pytest_shared_session_scope._codec import typed_codec
-from pytest_shared_session_scope._guard import difference
+from pytest_shared_session_scope._codec.codec import typed_codec
+from pytest_shared_session_scope._codec.compare import difference
 
 
 class Row(BaseModel):

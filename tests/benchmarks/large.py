@@ -21,8 +21,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
-from pytest_shared_session_scope import _run
-from pytest_shared_session_scope._codec import custom_codec, typed_codec
+from pytest_shared_session_scope._codec.codec import custom_codec, typed_codec
+from pytest_shared_session_scope._run.directory import create_directory
 from pytest_shared_session_scope.store import FileStore
 
 from . import bench_codec
@@ -103,7 +103,7 @@ def _shown(parts: list[Part]) -> str:
 
 def _journey(name: str, variant: str, scale: float) -> tuple[Part, Part]:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as directory:
-        _run.create_directory(Path(directory))
+        create_directory(Path(directory))
         return _measured(name, variant, "owner", directory, scale), _measured(name, variant, "reader", directory, scale)
 
 

@@ -9,8 +9,9 @@ _COUNTING = """
 import collections
 
 from pydantic import TypeAdapter
-from pytest_shared_session_scope import _definition, _identity
-from pytest_shared_session_scope._shared_file import SharedFile
+from pytest_shared_session_scope._fixtures import definition
+from pytest_shared_session_scope._session import identity
+from pytest_shared_session_scope._run.journal_file import JournalFile
 
 COUNTS = collections.Counter()
 
@@ -22,10 +23,10 @@ def count(what, owner, name):
     setattr(owner, name, counted)
 
 count("adapters", TypeAdapter, "__init__")
-count("annotations", _definition, "sharing_of")
-count("keys", _identity, "identify")
-count("writes", SharedFile, "append")
-count("reads", SharedFile, "read_on")
+count("annotations", definition, "sharing_of")
+count("keys", identity, "identify")
+count("writes", JournalFile, "append")
+count("reads", JournalFile, "read_on")
 
 @shared_session_scope_fixture
 def twice() -> SharedGenerator[dict[str, int]]:
@@ -64,7 +65,8 @@ def test_nothing_is_built_or_looked_up_per_test(suite: Suite) -> None:
 def test_what_a_run_shared_is_read_by_one_process(suite: Suite) -> None:
     suite.write(
         conftest="""
-        from pytest_shared_session_scope import _facts, _ledger
+        from pytest_shared_session_scope._reporting import outcome
+        from pytest_shared_session_scope._reporting import leftovers
 
         def logging(what, owner, name):
             function = getattr(owner, name)
@@ -73,9 +75,9 @@ def test_what_a_run_shared_is_read_by_one_process(suite: Suite) -> None:
                 return function(*args, **kwargs)
             setattr(owner, name, logged)
 
-        logging("reads", _facts, "read")
-        logging("tells of earlier runs", _ledger.Ledger, "tell")
-        logging("ends", _ledger.Ledger, "end")
+        logging("reads", outcome, "read")
+        logging("tells of earlier runs", leftovers.Leftovers, "tell")
+        logging("ends", leftovers.Leftovers, "end")
 
         @shared_session_scope_fixture
         def db() -> Iterator[int]:

@@ -421,9 +421,9 @@ def test_who_waits_for_a_long_cleanup_adopts_what_another_leaves_meanwhile(suite
     """The long cleanup ends only when the other share is clean: the worker must not wait for the one alone."""
     suite.write(
         conftest="""
-        from pytest_shared_session_scope import _adoption
+        from pytest_shared_session_scope._session import takeover
 
-        is_waited_for = _adoption.is_waited_for
+        is_waited_for = takeover.is_waited_for
 
         def noting(one, presence, *, may_adopt):
             is_waited = is_waited_for(one, presence, may_adopt=may_adopt)
@@ -431,7 +431,7 @@ def test_who_waits_for_a_long_cleanup_adopts_what_another_leaves_meanwhile(suite
                 Path("waiting for the long one").touch()
             return is_waited
 
-        _adoption.is_waited_for = noting
+        takeover.is_waited_for = noting
 
         @shared_session_scope_fixture
         def long() -> SharedGenerator[int]:

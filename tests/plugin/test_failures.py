@@ -248,14 +248,14 @@ def test_what_a_worker_took_and_could_not_keep_holds_up_nobody(suite: Suite, ord
     suite.write(
         conftest=TWICE_AND_ONCE
         + """
-from pytest_shared_session_scope import _observed
+from pytest_shared_session_scope._engine import timings
 
-real_end = _observed.Asking.end
+real_end = timings.Asking.end
 def end(self, taken):
     if taken is not None and not taken.is_owner and self._key.startswith("once"):
         raise TimeoutError("just now")
     return real_end(self, taken)
-_observed.Asking.end = end
+timings.Asking.end = end
 """,
         test_a=f"""
         def test_a({order}):

@@ -588,7 +588,7 @@ def test_a_function_is_looked_at_once(suite: Suite) -> None:
         return port
         """,
         test_it="""
-            import pytest_shared_session_scope._parameters as parameters
+            import pytest_shared_session_scope._fixtures.consumers as parameters
 
             looked = []
             look = parameters._annotation_of
@@ -610,7 +610,7 @@ def test_nothing_is_imported_for_it(suite: Suite) -> None:
         + """
     def pytest_collection_finish():
         import sys
-        assert "pytest_shared_session_scope._parameters" in sys.modules
+        assert "pytest_shared_session_scope._fixtures.consumers" in sys.modules
         assert not {"pydantic", "filelock"} & set(sys.modules)
         """,
         test_it="def test_port(port: int): ...",
@@ -621,7 +621,7 @@ def test_nothing_is_imported_for_it(suite: Suite) -> None:
 def test_a_run_that_shares_nothing_does_not_load_it(suite: Suite) -> None:
     (suite.path / "test_it.py").write_text(
         "import sys\n\ndef test_it(tmp_path: int):\n"
-        "    assert 'pytest_shared_session_scope._parameters' not in sys.modules\n",
+        "    assert 'pytest_shared_session_scope._fixtures.consumers' not in sys.modules\n",
         "utf-8",
     )
     suite.run().assert_outcomes(passed=1)

@@ -58,7 +58,7 @@ OF_PYDANTIC = {
 
 
 def _source() -> str:
-    return "\n".join(path.read_text("utf-8") for path in sorted(SOURCE.glob("*.py")))
+    return "\n".join(path.read_text("utf-8") for path in sorted(SOURCE.rglob("*.py")))
 
 
 def test_every_private_name_that_is_used_has_a_test() -> None:
@@ -98,7 +98,7 @@ def number(point) -> int:
                     assert twice == once
         """,
     )
-    report = ["--shared-report", "--junit-xml=out.xml", "--shared-report-json=out.json", "--shared-trace=trace.json"]
+    report = ["--shared-report", "--shared-report-json=out.json", "--shared-trace=trace.json"]
     result = suite.run("-W", "error", *report, workers=workers)
     result.assert_outcomes(passed=8, warnings=0)
     result.stdout.no_fnmatch_line("*warnings summary*")
@@ -279,7 +279,7 @@ def test_of_options(suite: Suite) -> None:
         test_it="def test_it(): ...",
     )
     xdist = ["--dist=loadfile", "--max-worker-restart=2"]
-    suite.run(*xdist, "--durations=3", "--full-trace", "--maxfail=4", "-vv", "--junit-xml=o.xml", workers=1)
+    suite.run(*xdist, "--durations=3", "--full-trace", "--maxfail=4", "-vv", workers=1)
     assert suite.words("xdist") == [["xdist", "loadfile", "2", 1]]
     assert suite.words("pytest") == [["pytest", 3, True, 4, 2]]
     assert suite.words("xml") == [["xml", "o.xml"]]
@@ -349,21 +349,6 @@ def test_of_the_terminal(suite: Suite) -> None:
     result = suite.run()
     result.stdout.fnmatch_lines(["*= of its own =*", "a line", "some words"])
     result.assert_outcomes(passed=1)
-
-
-def test_of_the_junit_xml(suite: Suite) -> None:
-    suite.write(
-        conftest="""
-            @pytest.hookimpl(tryfirst=True)
-            def pytest_sessionfinish(session):
-                plugins = session.config.pluginmanager.get_plugins()
-                [add] = [p.add_global_property for p in plugins if hasattr(p, "add_global_property")]
-                add("name", "value")
-        """,
-        test_it="def test_it(): ...",
-    )
-    suite.run("--junit-xml=out.xml").assert_outcomes(passed=1)
-    assert '<property name="name" value="value"' in (suite.path / "out.xml").read_text("utf-8")
 
 
 def test_of_pytest_timeout(suite: Suite) -> None:

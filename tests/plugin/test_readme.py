@@ -20,11 +20,12 @@ import pytest
 from codec_cases import fingerprint
 from conftest import Suite
 from readme_types import REFUSED, TRAVELS, UNANNOTATED
-from test_summary import SETUP
+from samples import SETUP
 
-from pytest_shared_session_scope import _report_json, _summary, errors, shared_session_scope_fixture
-from pytest_shared_session_scope._codec import Codec, typed_codec, untyped_codec
-from pytest_shared_session_scope._facts import Facts
+from pytest_shared_session_scope import errors, shared_session_scope_fixture
+from pytest_shared_session_scope._codec.codec import Codec, typed_codec, untyped_codec
+from pytest_shared_session_scope._reporting import json_report, summary
+from pytest_shared_session_scope._reporting.outcome import Outcome
 from pytest_shared_session_scope.errors import SharedFixtureError
 
 ROOT = Path(__file__).parents[2]
@@ -281,8 +282,8 @@ def test_links_lead_somewhere() -> None:
 def test_the_section_about_a_run() -> None:
     """Its shape is what real workers print in `test_report.py`."""
     text, _ = _of("See what a run shared", "text")
-    facts = Facts((SETUP,), ("gw0", "gw1", "gw2"), {})
-    assert [line.text for line in _summary.lines(facts, 80)] == text.splitlines()
+    facts = Outcome((SETUP,), ("gw0", "gw1", "gw2"), {})
+    assert [line.text for line in summary.lines(facts, 80)] == text.splitlines()
 
 
 def test_the_picture(suite: Suite) -> None:
@@ -336,18 +337,18 @@ def test_the_options_of_the_decorator() -> None:
 
 def test_the_fields_of_the_json_report() -> None:
     told = [re.findall(r"`([^`]+)`", row[0]) for row in _rows("field")]
-    assert [name for names in told for name in names] == [*_report_json.SetupReport.model_fields]
+    assert [name for names in told for name in names] == [*json_report.SetupReport.model_fields]
     meaning = {row[0]: row[1] for row in _rows("field")}
     (said,) = [line for line in README.splitlines() if "The JSON has" in line]
     for text, model in (
-        (meaning["`takes`"], _report_json.TakeReport),
-        (meaning["`cleanup`"], _report_json.CleanupReport),
-        (meaning["`failure`"], _report_json.FailureReport),
-        (said[said.index("The JSON has") :], _report_json.DeathReport),
-        (said[said.index("The JSON has") :], _report_json.Report),
+        (meaning["`takes`"], json_report.TakeReport),
+        (meaning["`cleanup`"], json_report.CleanupReport),
+        (meaning["`failure`"], json_report.FailureReport),
+        (said[said.index("The JSON has") :], json_report.DeathReport),
+        (said[said.index("The JSON has") :], json_report.Report),
     ):
         assert model.model_fields.keys() <= set(re.findall(r"`([^`]+)`", text))
-    words = {word for schema in _schemas(_report_json.Report.model_json_schema()) for word in schema.get("enum", [])}
+    words = {word for schema in _schemas(json_report.Report.model_json_schema()) for word in schema.get("enum", [])}
     assert words <= set(re.findall(r"`([^`]+)`", " ".join(meaning.values())))
 
 

@@ -8,12 +8,11 @@ import re
 import subprocess
 import sys
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from conftest import Suite
 
-from pytest_shared_session_scope._report_json import Report
+from pytest_shared_session_scope._reporting.json_report import Report
 
 CONFTEST = """
     @shared_session_scope_fixture
@@ -294,54 +293,6 @@ def test_the_files_of_a_run_that_shares_nothing(suite: Suite) -> None:
     suite.run("--shared-report-json=facts.json", "--shared-trace=trace.json", "-p", "no:terminal")
     assert Report.model_validate_json((suite.path / "facts.json").read_text()).setups == []
     assert json.loads((suite.path / "trace.json").read_text())["traceEvents"] == []
-
-
-@pytest.mark.parametrize("workers", [None, 2])
-def test_properties_in_junit_xml(suite: Suite, workers: int | None) -> None:
-    suite.write(
-        conftest="""
-        @shared_session_scope_fixture
-        def db() -> Iterator[int]:
-            yield 1
-        """,
-        test_it="@pytest.mark.parametrize('i', range(4))\ndef test_it(i, db): pass",
-    )
-    suite.run("--junit-xml=junit.xml", workers=workers)
-    [found] = ElementTree.parse(suite.path / "junit.xml").iter("property")
-    assert re.fullmatch(r"shared fixture 'db' \(conftest.py:\d+\)", found.attrib["name"])
-    facts = json.loads(found.attrib["value"])
-    assert (facts["name"], facts["end"]) == ("db", "cleaned up")
-
-
-@pytest.mark.parametrize("workers", [None, 2])
-def test_properties_of_the_tests_that_asked(suite: Suite, workers: int | None) -> None:
-    """In the families of JUnit XML in which a test may have some."""
-    suite.write(
-        conftest="""
-        @shared_session_scope_fixture
-        def db() -> Iterator[int]:
-            yield 1
-
-        @shared_session_scope_fixture
-        def bad() -> int:
-            raise OSError("no route")
-        """,
-        test_it="""
-        @pytest.mark.parametrize("i", range(4))
-        def test_it(i, db): pass
-
-        def test_bad(bad): pass
-        """,
-    )
-    suite.run("--junit-xml=junit.xml", "-o", "junit_family=xunit1", workers=workers)
-    told: dict[str, list[dict[str, Any]]] = {}
-    for test in ElementTree.parse(suite.path / "junit.xml").iter("testcase"):
-        for found in test.iter("property"):
-            assert re.fullmatch(r"shared fixture '(db|bad)' \(conftest.py:\d+\)", found.attrib["name"])
-            told.setdefault(found.attrib["name"][16:18], []).append(json.loads(found.attrib["value"]))
-    assert sorted(take["outcome"] for take in told["db"]) == ["read"] * ((workers or 1) - 1) + ["set up"]
-    assert [take["outcome"] for take in told["ba"]] == ["nothing"]
-    assert told["db"][0].keys() == {"worker", "at", "waited", "seconds", "outcome"}
 
 
 # --- while it runs ---------------------------------------------------------------------------------------

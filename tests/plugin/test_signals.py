@@ -119,7 +119,7 @@ def test_an_interrupt_while_a_dependent_is_let_go_of_in_the_run(suite: Suite) ->
     """What it depends on must not go first. The interrupt comes before anything is done, where no signal can be sent."""
     suite.write(
         conftest="""
-        from pytest_shared_session_scope._engine import Engine
+        from pytest_shared_session_scope._engine.engine import Engine
 
         let_go = Engine.let_go
 

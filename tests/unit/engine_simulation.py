@@ -14,14 +14,16 @@ from typing import Any, NoReturn
 from engine_history import History, Setup
 from engine_stepping import IDLE, Thread, current
 
-from pytest_shared_session_scope import _facts, _run
-from pytest_shared_session_scope._annotation import Kind
-from pytest_shared_session_scope._controller import Controller
-from pytest_shared_session_scope._decisions import Verdict
-from pytest_shared_session_scope._engine import Engine, NothingToAdoptError
-from pytest_shared_session_scope._records import Failure, ShareRecord
-from pytest_shared_session_scope._share import Share
-from pytest_shared_session_scope._unfinished import Search, Unfinished, is_waited_for, revive
+from pytest_shared_session_scope._engine.decisions import Verdict
+from pytest_shared_session_scope._engine.engine import Engine, NothingToTakeOverError
+from pytest_shared_session_scope._engine.orphans import Search, Unfinished, is_waited_for, revive
+from pytest_shared_session_scope._engine.share import Share
+from pytest_shared_session_scope._fixtures.annotations import Kind
+from pytest_shared_session_scope._reporting import outcome
+from pytest_shared_session_scope._run import membership
+from pytest_shared_session_scope._run.directory import create_directory, share_keys
+from pytest_shared_session_scope._run.records import Failure, ShareRecord
+from pytest_shared_session_scope._session.controller import Controller
 
 # Each share with its kind and what it depends on.
 KINDS = {
@@ -50,7 +52,7 @@ class Held:
     is_owner: bool
 
 
-class Travel:
+class ValueChannel:
     """The values by key, in memory, where the journal does not hold them; every look at them is a step."""
 
     def __init__(self, key: str, simulation: Simulation) -> None:
@@ -101,7 +103,7 @@ class Worker:
     def __init__(self, name: str, simulation: Simulation) -> None:
         self.name = name
         self.thread = Thread()
-        self.engine = Engine(_run.Workers(simulation.directory, name), self)
+        self.engine = Engine(membership.Workers(simulation.directory, name), self)
         self.held: dict[str, Held] = {}
         self.outcome = "value"
         self.is_alive = True
@@ -160,7 +162,7 @@ class Worker:
         share = self._share(key)
         try:
             taken = self.engine.take(share, lambda: self._set_up(key))
-        except (SetupError, NothingToAdoptError):
+        except (SetupError, NothingToTakeOverError):
             return False
         except KeyboardInterrupt:
             self.must_stop = True
@@ -203,7 +205,7 @@ class Worker:
     def tear_down(self) -> None:
         """What happens before and while pytest ends the fixtures of the session."""
         if not self.engine.presence.is_draining:
-            is_anything_shared = self.has_shares or _run.share_keys(self._simulation.directory)
+            is_anything_shared = self.has_shares or share_keys(self._simulation.directory)
             self.engine.presence.drain()
             self.drained_at = self._simulation.history.now
             if is_anything_shared:
@@ -214,7 +216,7 @@ class Worker:
     def finish(self) -> None:
         """What happens from there to the end of the process."""
         self.tear_down()
-        if self.has_shares or _run.share_keys(self._simulation.directory):
+        if self.has_shares or share_keys(self._simulation.directory):
             self._adopt_what_is_left()
         self.has_ended = True
         self.free()
@@ -284,7 +286,7 @@ class Worker:
                 self.is_adopting = False
 
     def _share(self, key: str) -> Share:
-        travel: Any = Travel(key, self._simulation)
+        travel: Any = ValueChannel(key, self._simulation)
         return Share(key, key, key, KINDS[key], f"test_{key}", travel, _describe, _replay)
 
 
@@ -301,7 +303,7 @@ class Simulation:
 
     def __init__(self, workers: int, restarts: int) -> None:
         parent = Path(tempfile.mkdtemp(prefix="engine-machine-"))
-        self.directory = _run.create_directory(parent)
+        self.directory = create_directory(parent)
         self.history = History()
         self.values: dict[str, object] = {}
         self.workers: list[Worker] = []
@@ -356,8 +358,8 @@ class Simulation:
         """Return the share and the owner of what the run's report names."""
         return {
             (setup.record.fixture_name, setup.record.worker)
-            for setup in _facts.read(self.directory, {}, {}).setups
-            if setup.end == _facts.NOT_CLEANED_UP
+            for setup in outcome.read(self.directory, {}, {}).setups
+            if setup.end == outcome.NOT_CLEANED_UP
         }
 
     def _node(self, worker: Worker) -> Any:

@@ -13,16 +13,16 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 from unittest import mock
 
-from pytest_shared_session_scope import _share_files
-from pytest_shared_session_scope._run import Workers
-from pytest_shared_session_scope._share_files import ShareFiles
-from pytest_shared_session_scope._shared_file import SharedFile
+from pytest_shared_session_scope._run import share_journal
+from pytest_shared_session_scope._run.journal_file import JournalFile
+from pytest_shared_session_scope._run.membership import Workers
+from pytest_shared_session_scope._run.share_journal import ShareJournal
 
 T = TypeVar("T")
 
 IDLE = "idle"
 _STEPS: dict[type, list[str]] = {
-    ShareFiles: [
+    ShareJournal: [
         *("discard", "drop_holder", "has", "has_news", "hold", "is_holding", "is_locked", "leave", "leaving"),
         *("other_holders", "publish", "publish_cleaned", "publish_ready", "put_aside", "read", "rename", "try_lock"),
         *("unhold", "unleave", "wipe_value"),
@@ -40,7 +40,7 @@ class Thread:
 
     def __init__(self) -> None:
         self.where = IDLE
-        self.files: list[SharedFile] = []
+        self.files: list[JournalFile] = []
         self._is_over = False
         self._error: BaseException | None = None
         # Locks that one side takes and the other releases: the fastest way to hand on who runs.
@@ -113,9 +113,9 @@ def current() -> Thread | None:
     return thread
 
 
-def _noted(path: str) -> SharedFile:
+def _noted(path: str) -> JournalFile:
     """Return a file whose descriptor a death closes from outside."""
-    file = SharedFile(path)
+    file = JournalFile(path)
     thread = current()
     if thread is not None:
         thread.files.append(file)
@@ -137,7 +137,7 @@ def _stopping(method: Callable[..., T]) -> Callable[..., T]:
 def stepped() -> Generator[None, None, None]:
     """Make every simulated worker stop, inside, before each look at the disk."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(_share_files, "shared_file", _noted))
+        stack.enter_context(mock.patch.object(share_journal, "shared_file", _noted))
         for cls, names in _STEPS.items():
             for name in names:
                 stack.enter_context(mock.patch.object(cls, name, _stopping(getattr(cls, name))))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import pytest_shared_session_scope as package
-from pytest_shared_session_scope import _signatures
+from pytest_shared_session_scope._fixtures import signatures
 
 PUBLIC_MODULES = ("errors", "store", "types")
 SOURCE = Path(package.__file__)
@@ -48,7 +48,7 @@ def test_type_checkers_see_the_same_names() -> None:
 
 def test_type_checkers_know_every_option_and_no_other() -> None:
     taken = set(inspect.signature(package.shared_session_scope_fixture).parameters)
-    told = set(typing.get_type_hints(_signatures.FixtureOptions))
+    told = set(typing.get_type_hints(signatures.FixtureOptions))
     assert taken == told | {"store", "serialize", "deserialize", "parse", "scope"}
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pytest_shared_session_scope import _run
+from pytest_shared_session_scope._run import locks
+from pytest_shared_session_scope._run.directory import NAME, create_directory
 from pytest_shared_session_scope.errors import StoreError
 from pytest_shared_session_scope.store import FileStore, JsonStore, PickleStore
 from pytest_shared_session_scope.types import StoreValueNotExists
@@ -31,13 +32,13 @@ class TmpPathFactory:
 
 @pytest.fixture
 def values(tmp_path: Path) -> dict[str, Any]:
-    _run.create_directory(tmp_path)
+    create_directory(tmp_path)
     return {"tmp_path_factory": TmpPathFactory(tmp_path)}
 
 
 def file_of(values: dict[str, Any]) -> Path:
     base: Path = values["tmp_path_factory"].getbasetemp()
-    return base / _run.NAME / "values" / KEY
+    return base / NAME / "values" / KEY
 
 
 TEXTS = ["", "a", "two\nlines\r\n", "\0", "\ud800", "é\u2028\U0001f600", "shared-session-scope 1 text 0 00000000\n"]
@@ -184,7 +185,7 @@ def test_objects_come_back(values: dict[str, Any]) -> None:
 
 def test_workers_and_their_controller_use_one_directory(tmp_path: Path) -> None:
     """A worker's base directory lies inside its controller's, where the run's directory is."""
-    _run.create_directory(tmp_path)
+    create_directory(tmp_path)
     (tmp_path / "popen-gw0").mkdir()
     worker = {"tmp_path_factory": TmpPathFactory(tmp_path / "popen-gw0")}
     FileStore().write(KEY, "value", worker)
@@ -193,7 +194,7 @@ def test_workers_and_their_controller_use_one_directory(tmp_path: Path) -> None:
 
 def test_lock_lets_one_in_at_a_time(values: dict[str, Any]) -> None:
     with FileStore().lock(KEY, values):
-        other = _run.new_lock(file_of(values).with_name(f"{KEY}.lock"))
-        assert not _run.wait_lock(other, 0)
-    assert _run.wait_lock(other, 0)
+        other = locks.new_lock(file_of(values).with_name(f"{KEY}.lock"))
+        assert not locks.wait_lock(other, 0)
+    assert locks.wait_lock(other, 0)
     other.release()

@@ -1,0 +1,1 @@
+"""Convert values to text and back, verify that nothing was lost, and explain refusals."""

@@ -1,0 +1,1 @@
+"""Decide which worker sets a share up, which workers wait, and which one cleans up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from pytest_shared_session_scope._fixtures.annotations import Kind
+from pytest_shared_session_scope._run.records import Kind
 
 
 @dataclasses.dataclass(eq=False)

@@ -18,11 +18,10 @@ from pytest_shared_session_scope._engine.decisions import Verdict
 from pytest_shared_session_scope._engine.engine import Engine, NothingToTakeOverError
 from pytest_shared_session_scope._engine.orphans import Search, Unfinished, is_waited_for, revive
 from pytest_shared_session_scope._engine.share import Share
-from pytest_shared_session_scope._fixtures.annotations import Kind
 from pytest_shared_session_scope._reporting import outcome
 from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._run.directory import create_directory, share_keys
-from pytest_shared_session_scope._run.records import Failure, ShareRecord
+from pytest_shared_session_scope._run.records import Failure, Kind, ShareRecord
 from pytest_shared_session_scope._session.controller import Controller
 
 # Each share with its kind and what it depends on.

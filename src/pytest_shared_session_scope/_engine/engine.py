@@ -25,8 +25,7 @@ from pytest_shared_session_scope._engine.setting_up import SettingUp
 from pytest_shared_session_scope._engine.share import Acquired, Share
 from pytest_shared_session_scope._engine.signals import held_back
 from pytest_shared_session_scope._engine.timings import Asking, Ending, Observed
-from pytest_shared_session_scope._fixtures.annotations import Kind
-from pytest_shared_session_scope._reporting import messages
+from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 from pytest_shared_session_scope._run.waits import Waiting
 from pytest_shared_session_scope.errors import SharedFixtureError, WaitTimeoutError
@@ -173,7 +172,7 @@ class Engine:
             return
         holding = files.read("setting-up")
         is_alive = holding is not None and self.presence.workers.is_alive(holding.worker)
-        told = messages.waited_too_long(self.worker, share.timeout, holding, now=self._clock.time(), is_alive=is_alive)
+        told = _waited_too_long(self.worker, share.timeout, holding, now=self._clock.time(), is_alive=is_alive)
         raise WaitTimeoutError(share.fixture, told)
 
     def abandon(self, share: Share) -> None:
@@ -261,3 +260,17 @@ class Engine:
         for key in share.depends_on:
             files.of(key).drop_dependent(share.key)
         return record
+
+
+def _waited_too_long(worker: str, timeout: float, record: ShareRecord | None, *, now: float, is_alive: bool) -> str:
+    """Return what to tell a worker that waited `timeout` seconds; `record` is the setup's, `now` is in seconds."""
+    who = "another worker holds its lock"
+    if record is not None:
+        who = (
+            f"worker {record.worker} (pid {record.pid}, which {'is alive' if is_alive else 'is dead'}) has been "
+            f"setting it up for {now - record.started:.1f} s, in {record.item}"
+        )
+    return (
+        f"worker {worker} waited {timeout:g} s for its value: {who}; raise the timeout "
+        f"(timeout= or the ini option shared_session_scope_timeout) or look at what that setup is waiting for"
+    )

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from pytest_shared_session_scope._fixtures.annotations import Kind
 from pytest_shared_session_scope._run.directory import share_keys
+from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 from pytest_shared_session_scope.errors import StoreError
 

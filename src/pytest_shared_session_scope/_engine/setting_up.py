@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_shared_session_scope._engine.share import Acquired, Share
 from pytest_shared_session_scope._engine.signals import held_back
-from pytest_shared_session_scope._fixtures.annotations import Kind
-from pytest_shared_session_scope._run.records import ShareRecord
+from pytest_shared_session_scope._run.records import Kind, ShareRecord
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._engine.clock import Clock

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._engine.values import ValueChannel
-    from pytest_shared_session_scope._fixtures.annotations import Kind
-    from pytest_shared_session_scope._run.records import Failure
+    from pytest_shared_session_scope._run.records import Failure, Kind
 
 
 class Share(NamedTuple):

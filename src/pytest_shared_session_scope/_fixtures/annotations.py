@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
-import enum
 import inspect
 import sys
 import types
@@ -15,17 +14,10 @@ from typing import Annotated, Any, Final, ForwardRef, Literal, Union, get_args, 
 import typing_extensions
 from typing_extensions import TypeAliasType
 
+from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._session.identity import closure_of
 from pytest_shared_session_scope.errors import AnnotationError, DefinitionError
 from pytest_shared_session_scope.types import SHARED_VALUE
-
-
-class Kind(enum.Enum):
-    """The three ways of writing a shared fixture."""
-
-    RETURNS = "returns"
-    YIELDS_ONCE = "yields once"
-    YIELDS_TWICE = "yields twice"
-
 
 UNANNOTATED: Final = inspect.Signature.empty
 
@@ -183,17 +175,3 @@ class _Returns:
 
 def _type_parameters(function: Callable[..., Any]) -> dict[str, Any]:
     return {parameter.__name__: parameter for parameter in getattr(function, "__type_params__", ())}
-
-
-def closure_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the names of an enclosing function that the function uses, with those values that are there yet."""
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    return {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
-
-
-def _is_filled(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018 - reading it is the only way to ask
-    except ValueError:
-        return False
-    return True

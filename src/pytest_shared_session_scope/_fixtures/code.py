@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from pytest_shared_session_scope._fixtures.annotations import closure_of
+from pytest_shared_session_scope._session.identity import closure_of
 from pytest_shared_session_scope.types import SetupToken
 
 _UNKNOWN: Final = object()

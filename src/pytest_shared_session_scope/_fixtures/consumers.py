@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import typing_extensions
 
-from pytest_shared_session_scope._fixtures.annotations import UNANNOTATED, closure_of, name_of
+from pytest_shared_session_scope._fixtures.annotations import UNANNOTATED, name_of
 from pytest_shared_session_scope._fixtures.compatibility import can_never_be
 from pytest_shared_session_scope._session import identity
+from pytest_shared_session_scope._session.identity import closure_of
 from pytest_shared_session_scope._session.state import DEFINITION
 from pytest_shared_session_scope.errors import DefinitionError
 

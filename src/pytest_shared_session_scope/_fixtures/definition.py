@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_shared_session_scope._fixtures import code
 from pytest_shared_session_scope._fixtures.annotations import (
     UNANNOTATED,
-    Kind,
     Sharing,
     admits_none,
     name_of,
@@ -17,6 +16,7 @@ from pytest_shared_session_scope._fixtures.annotations import (
     value_of_two_yields,
 )
 from pytest_shared_session_scope._fixtures.generators import FIRST_IS_NOT_SENT, NONE_IS_TAKEN, ONCE_INSTEAD
+from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope.errors import DefinitionError
 from pytest_shared_session_scope.store import holds_of
 from pytest_shared_session_scope.types import SetupToken, Store

@@ -63,17 +63,3 @@ def waited_for(
         f"waiting for {record.definition}: {does}",
         f"waiting for {record.fixture_name!r}: {does}",
     ]
-
-
-def waited_too_long(worker: str, timeout: float, record: ShareRecord | None, *, now: float, is_alive: bool) -> str:
-    """Return what to tell a worker that waited `timeout` seconds; `record` is the setup's, `now` is in seconds."""
-    who = "another worker holds its lock"
-    if record is not None:
-        who = (
-            f"worker {record.worker} (pid {record.pid}, which {'is alive' if is_alive else 'is dead'}) has been "
-            f"setting it up for {now - record.started:.1f} s, in {record.item}"
-        )
-    return (
-        f"worker {worker} waited {timeout:g} s for its value: {who}; raise the timeout "
-        f"(timeout= or the ini option shared_session_scope_timeout) or look at what that setup is waiting for"
-    )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_shared_session_scope._engine import timings
 from pytest_shared_session_scope._engine.timings import NOTHING, READ, Take
-from pytest_shared_session_scope._fixtures.annotations import Kind
 from pytest_shared_session_scope._run.directory import share_keys
+from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 from pytest_shared_session_scope.errors import StoreError
 

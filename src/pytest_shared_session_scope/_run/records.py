@@ -1,10 +1,19 @@
 """What the engine writes to disk about a share; imports nothing of the package and touches no file."""
 
+import enum
 import functools
 import json
 from typing import Any, Final, NamedTuple, NoReturn, cast, get_args, get_type_hints
 
 FORMAT = 1
+
+
+class Kind(enum.Enum):
+    """The three ways of writing a shared fixture."""
+
+    RETURNS = "returns"
+    YIELDS_ONCE = "yields once"
+    YIELDS_TWICE = "yields twice"
 
 
 class Failure(NamedTuple):

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_shared_session_scope._engine.decisions import Verdict
 from pytest_shared_session_scope._engine.engine import Engine
 from pytest_shared_session_scope._engine.share import Share
-from pytest_shared_session_scope._fixtures.annotations import Kind
 from pytest_shared_session_scope._reporting.leftovers import ledger_of
 from pytest_shared_session_scope._run import lock_holder, locks, membership
 from pytest_shared_session_scope._run.directory import create_directory
+from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope._session.identity import dependencies_of, fixturedef_of, is_needed_by
 from pytest_shared_session_scope._session.state import STATE
 from pytest_shared_session_scope._session.timer import WaitingClock

@@ -12,13 +12,12 @@ import enum
 import functools
 import hashlib
 import re
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import pytest
-
-from pytest_shared_session_scope._fixtures.annotations import closure_of
 
 _SLUG: Final = re.compile(r"[^A-Za-z0-9]+")
 _SLUG_LENGTH: Final = 40
@@ -207,3 +206,17 @@ def _joined(kind: type, members: list[str | None]) -> str | None:
 def _closed_over(function: Callable[..., Any]) -> list[str]:
     values = [*closure_of(function).values(), *(function.__defaults__ or ())]
     return [plain_text(value) or "" for value in values]
+
+
+def closure_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the names of an enclosing function that the function uses, with those values that are there yet."""
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - reading it is the only way to ask
+    except ValueError:
+        return False
+    return True

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pytest_shared_session_scope._engine.share import Acquired, Share
 from pytest_shared_session_scope._engine.values import ValueChannel
-from pytest_shared_session_scope._fixtures.annotations import Kind
 from pytest_shared_session_scope._fixtures.generators import OneYield, TwoYields
+from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope._session import failures
 from pytest_shared_session_scope._session.held import Held, shares_of
 from pytest_shared_session_scope._session.identity import describe, identify, is_named, item_of

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from pytest_shared_session_scope._fixtures.annotations import Kind
+from pytest_shared_session_scope._run.records import Kind
 
 EXAMPLES = int(os.environ.get("ENGINE_MACHINE_EXAMPLES", "0"))
 STEPS = 60

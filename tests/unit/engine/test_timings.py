@@ -9,9 +9,9 @@ import pytest
 
 from pytest_shared_session_scope._engine.engine import Engine, NothingToTakeOverError
 from pytest_shared_session_scope._engine.share import Share
-from pytest_shared_session_scope._fixtures.annotations import Kind
 from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._run.directory import create_directory
+from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope._session.timer import Timer, WaitingClock
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_shared_session_scope._reporting.messages import Death, not_cleaned_up, waited_too_long
+from pytest_shared_session_scope._engine.engine import _waited_too_long as waited_too_long
+from pytest_shared_session_scope._reporting.messages import Death, not_cleaned_up
 from pytest_shared_session_scope._run.records import ShareRecord
 
 RECORD = ShareRecord(

@@ -19,13 +19,9 @@ T = TypeVar("T")
 SOURCE = Path(pytest_shared_session_scope.__file__).parent
 # Each with a test below; what the source uses and is not here has none.
 OF_PYTEST = {
-    "_arg2fixturedefs",
-    "_calls",
-    "_fixturedef",
+    "_fixtureinfo",
     "_get_active_fixturedef",
     "_initrequest",
-    "_pyfuncitem",
-    "_pytestfixturefunction",
     "_request",
     "_setupstate",
     "_tmp_path_factory",
@@ -40,11 +36,10 @@ OPTIONS = {
     "maxworkerrestart",
     "numprocesses",
     "verbose",
-    "xmlpath",
 }
-PLUGINS = {"dsession", "terminal", "terminalreporter"}
+PLUGINS = {"terminal", "terminalreporter"}
 # What is public in its class, and not promised to be there.
-OF_OTHERS = {"add_global_property", "execution_count", "queue", "reset_tracked_lines"}
+OF_OTHERS = {"execution_count"}
 OF_PYTHON = {"_fields", "_getframe", "_make"}
 OF_PYDANTIC = {
     "__get_pydantic_core_schema__",
@@ -107,6 +102,27 @@ def number(point) -> int:
 
 def test_of_a_request(suite: Suite) -> None:
     suite.write(
+        conftest="""
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_runtest_protocol(item):
+                item.session.running = item
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_fixture_setup(fixturedef, request):
+                if fixturedef.argname != "db":
+                    return
+                assert fixturedef.argnames == ("request", "below")
+                assert fixturedef.func.__name__ == "db"
+                assert fixturedef.baseid == "test_it.py"
+                assert tuple(fixturedef.params) == (1, 2)
+                active = request._get_active_fixturedef("below")
+                assert (active.argname, active.cached_result[0]) == ("below", 1)
+                item = request.session.running
+                assert isinstance(item, pytest.Function)
+                assert item.callspec.params["db"] == request.param
+                assert item.callspec.indices["db"] == request.param - 1
+                log("checked")
+        """,
         test_it="""
             @pytest.fixture(scope="session")
             def below():
@@ -114,24 +130,13 @@ def test_of_a_request(suite: Suite) -> None:
 
             @pytest.fixture(scope="session", params=[1, 2])
             def db(request, below):
-                definition = request._fixturedef
-                assert (definition.argname, definition.argnames) == ("db", ("request", "below"))
-                assert definition.func.__name__ == "db"
-                assert definition.baseid == "test_it.py"
-                assert tuple(definition.params) == (1, 2)
-                active = request._get_active_fixturedef("below")
-                assert (active.argname, active.cached_result[0]) == ("below", 1)
-                item = request._pyfuncitem
-                assert isinstance(item, pytest.Function)
-                assert item.callspec.params["db"] == request.param
-                assert item.callspec.indices["db"] == request.param - 1
-                return item.nodeid
+                return request.param
 
-            def test_it(db, request):
-                assert db == request.node.nodeid
-        """
+            def test_it(db): ...
+        """,
     )
     suite.run().assert_outcomes(passed=2)
+    assert len(suite.words("checked")) == 2
 
 
 def test_of_the_definitions_behind_names(suite: Suite) -> None:
@@ -141,7 +146,7 @@ def test_of_the_definitions_behind_names(suite: Suite) -> None:
             def db(): ...
 
             def pytest_generate_tests(metafunc):
-                names = [definition.baseid for definition in metafunc._arg2fixturedefs["db"]]
+                names = [found.baseid for found in metafunc.definition._fixtureinfo.name2fixturedefs["db"]]
                 assert names == ["", "test_it.py"]
                 log("checked")
         """,
@@ -154,31 +159,6 @@ def test_of_the_definitions_behind_names(suite: Suite) -> None:
     )
     suite.run().assert_outcomes(passed=1)
     assert suite.words("checked")
-
-
-def test_of_what_a_test_is_parametrized_with(suite: Suite) -> None:
-    """Before 8.0 pytest keeps it apart, since then it makes a definition of it that is no longer the fixture's."""
-    suite.write(
-        test_it="""
-            @pytest.fixture
-            def db(): ...
-
-            def pytest_generate_tests(metafunc):
-                assert metafunc._calls == []
-                metafunc.parametrize("db", [1])
-                [call] = metafunc._calls
-                if pytest.version_tuple < (8, 0):
-                    assert call.funcargs == {"db": 1}
-                else:
-                    assert not hasattr(call, "funcargs")
-                    [definition] = metafunc._arg2fixturedefs["db"]
-                    assert definition.func is not db
-
-            def test_it(db):
-                assert db == 1
-        """,
-    )
-    suite.run().assert_outcomes(passed=1)
 
 
 def test_of_the_base_directory(suite: Suite) -> None:
@@ -274,7 +254,6 @@ def test_of_options(suite: Suite) -> None:
                 option = node.config.getoption
                 log("xdist", option("dist"), option("maxworkerrestart"), option("numprocesses"))
                 log("pytest", option("durations"), option("fulltrace"), option("maxfail"), option("verbose"))
-                log("xml", Path(option("xmlpath")).name)
         """,
         test_it="def test_it(): ...",
     )
@@ -282,7 +261,6 @@ def test_of_options(suite: Suite) -> None:
     suite.run(*xdist, "--durations=3", "--full-trace", "--maxfail=4", "-vv", workers=1)
     assert suite.words("xdist") == [["xdist", "loadfile", "2", 1]]
     assert suite.words("pytest") == [["pytest", 3, True, 4, 2]]
-    assert suite.words("xml") == [["xml", "o.xml"]]
 
 
 def test_of_a_session_that_stops(suite: Suite) -> None:
@@ -305,28 +283,6 @@ def test_of_a_session_that_stops(suite: Suite) -> None:
     suite.run("--maxfail=1")
     [[_, failed, why, _]] = suite.words("end")
     assert (failed, why) == (1, "stopping after 1 failures")
-
-
-def test_of_xdist_s_loop(suite: Suite) -> None:
-    """It waits at a queue, whose `get` can be another."""
-    suite.write(
-        conftest="""
-            @pytest.hookimpl(optionalhook=True)
-            def pytest_configure_node(node):
-                events = node.config.pluginmanager.get_plugin("dsession").queue
-                get = events.get
-
-                def get_and_log(block=True, timeout=None):
-                    log("asked", block, timeout is None or timeout > 0)
-                    return get(block, timeout)
-
-                events.get = get_and_log
-        """,
-        test_it="def test_it(): ...",
-    )
-    suite.run(workers=1).assert_outcomes(passed=1)
-    assert suite.words("asked")
-    assert all(words[1:] == [True, True] for words in suite.words("asked"))
 
 
 def test_of_the_terminal(suite: Suite) -> None:

@@ -18,7 +18,7 @@ from pytest_shared_session_scope._fixtures.annotations import UNANNOTATED, name_
 from pytest_shared_session_scope._fixtures.compatibility import can_never_be
 from pytest_shared_session_scope._session import identity
 from pytest_shared_session_scope._session.identity import closure_of
-from pytest_shared_session_scope._session.state import DEFINITION
+from pytest_shared_session_scope._session.worker import DEFINITION
 from pytest_shared_session_scope.errors import DefinitionError
 
 if TYPE_CHECKING:

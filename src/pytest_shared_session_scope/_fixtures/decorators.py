@@ -33,9 +33,12 @@ from pytest_shared_session_scope._fixtures.signatures import (
     TypedFixtureDecorator,
     ValueT,
 )
-from pytest_shared_session_scope._session.state import DEFINITION
+from pytest_shared_session_scope._fixtures.consumers import check_parameters
+from pytest_shared_session_scope._session.worker import DEFINITION, collection_checks
 from pytest_shared_session_scope.store import FileStore, JsonStore
 from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store
+
+collection_checks.append(check_parameters)
 
 
 @overload

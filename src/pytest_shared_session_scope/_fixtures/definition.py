@@ -15,7 +15,7 @@ from pytest_shared_session_scope._fixtures.annotations import (
     sharing_of,
     value_of_two_yields,
 )
-from pytest_shared_session_scope._fixtures.generators import FIRST_IS_NOT_SENT, NONE_IS_TAKEN, ONCE_INSTEAD
+from pytest_shared_session_scope._fixtures.generators import FIRST_IS_NOT_SENT, NONE_IS_TAKEN, ONCE_INSTEAD, Returns, YieldsOnce, YieldsTwice
 from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope.errors import DefinitionError
 from pytest_shared_session_scope.store import holds_of
@@ -77,16 +77,25 @@ class Definition:
         self._enclosing = enclosing
         self._sharing: Sharing | None = None
         self._codec: Codec | None = None
-        self._request: pytest.FixtureRequest | None = None
+        self._request: tuple[pytest.FixtureDef[Any], pytest.FixtureRequest] | None = None
 
-    def note_request(self, request: pytest.FixtureRequest) -> None:
-        """Keep the request for the call that follows."""
-        self._request = request
+    def note_request(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+        """Keep the request, and the definition pytest made of the fixture, for the call that follows."""
+        self._request = fixturedef, request
 
-    def take_request(self) -> pytest.FixtureRequest | None:
-        """Return the request that was kept, once; None where the plugin is not loaded."""
+    def take_request(self) -> tuple[pytest.FixtureDef[Any], pytest.FixtureRequest] | None:
+        """Return what `note_request` kept, once; None where the plugin is not loaded."""
         request, self._request = self._request, None
         return request
+
+    def kind(self, fixture: str) -> Kind:
+        return self.sharing(fixture).kind
+
+    def start(self, fixture, call):
+        kind = self.kind(fixture)
+        if kind is Kind.RETURNS: return Returns(fixture, call)
+        if kind is Kind.YIELDS_ONCE: return YieldsOnce(fixture, call)
+        return YieldsTwice(fixture, call, self.options.first)
 
     def sharing(self, fixture: str) -> Sharing:
         """Return how the fixture shares. Raises `DefinitionError` for an annotation that does not fit."""

@@ -20,27 +20,39 @@ FIRST_IS_NOT_SENT: Final = (
     "its code names SetupToken, but its first yield gives None where the value has yet to be set up; pass "
     "first=SetupToken.FIRST to get that token, or ask `is None`"
 )
+__tracebackhide__ = True
 ONCE_INSTEAD: Final = "annotate it -> Iterator[T] to share an ordinary fixture that yields once"
 TWICE_INSTEAD: Final = "annotate it -> SharedGenerator[T] to yield twice"
 
 
-class OneYield:
+class Returns:
+    is_set_up = False
+    def __init__(self, fixture, function): self._function = function
+    def create(self): return self._function()
+    def receive(self, value): return value
+    def end(self, token): pass
+
+
+class YieldsOnce:
     """The generator of a fixture that yields once; only its owner runs it."""
 
     def __init__(self, fixture: str, function: Callable[[], Generator[Any, Any, None]]) -> None:
         self._fixture = fixture
         self._function = function
 
-    def set_up(self) -> object:
-        __tracebackhide__ = True
+    is_set_up = False
+    def receive(self, value): return value
+    def create(self) -> object:
         self._generator = self._function()
         try:
-            return next(self._generator)
+            value = next(self._generator)
+            self.is_set_up = True
+            return value
         except StopIteration:
             raise ProtocolError(self._fixture, "it did not yield; it must yield exactly once") from None
 
     def end(self, _: CleanupToken | None) -> None:
-        __tracebackhide__ = True
+        if not self.is_set_up: return
         try:
             next(self._generator)
         except StopIteration:
@@ -49,7 +61,7 @@ class OneYield:
         raise ProtocolError(self._fixture, f"it must yield exactly once, and yielded again; {TWICE_INSTEAD}")
 
 
-class TwoYields:
+class YieldsTwice:
     """The generator of a fixture that yields twice; every worker that takes the share runs one."""
 
     def __init__(
@@ -61,17 +73,17 @@ class TwoYields:
 
     def create(self) -> object:
         """Run to the second yield where there is no value yet; return the value, which is not what says so."""
-        __tracebackhide__ = True
-        value = self.set_up(self._first)
+        value = self.receive(self._first)
         if value is self._first:
             self.end(CleanupToken.LAST)
             why = NONE_IS_TAKEN if value is None else FIRST_IS_TAKEN
             raise ProtocolError(self._fixture, f"its value is {value}, {why}")
+        self.is_set_up = True
         return value
 
-    def set_up(self, sent: object) -> object:
+    is_set_up = False
+    def receive(self, sent: object) -> object:
         """Run to the second yield, sending the value or what says that there is none yet; return what is yielded."""
-        __tracebackhide__ = True
         self._generator = self._function()
         try:
             next(self._generator)
@@ -85,7 +97,6 @@ class TwoYields:
             ) from None
 
     def end(self, token: CleanupToken | None) -> None:
-        __tracebackhide__ = True
         try:
             self._generator.send(token)
         except StopIteration:

@@ -10,15 +10,11 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._run.directory import remove_directory
 
-if TYPE_CHECKING:
-    import pytest
-
-    from pytest_shared_session_scope._session.state import RunState
 
 
 class Leftovers:
@@ -80,26 +76,6 @@ def end_of_dead_run(directory: Path) -> list[str]:
     lines = summary.not_cleaned_up(outcome.read(mine, {}, {}))
     remove_directory(mine)
     return lines
-
-
-def end_in_place_of_controller(config: pytest.Config, state: RunState) -> None:
-    """End a run whose controller is dead, from its last worker."""
-    if state.directory is None:
-        return
-    if state.shares is not None:
-        state.shares.engine.presence.workers.release_lease()
-    if not membership.Workers(state.directory, "").is_any_alive():
-        with contextlib.suppress(FileNotFoundError):  # another worker was as fast, and does it
-            ledger_of(config).end(state.run, end_of_dead_run(state.directory))
-
-
-def ledger_of(config: pytest.Config) -> Leftovers:
-    """Return the ledger of the config's rootdir."""
-    cache = getattr(config, "cache", None)  # -p no:cacheprovider
-    try:
-        return Leftovers(cache and cache.mkdir("shared-session-scope"))
-    except OSError:  # a rootdir that cannot be written to; pytest itself warns of it
-        return Leftovers(None)
 
 
 def _list(value: object) -> list[object]:

@@ -10,8 +10,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from pytest_shared_session_scope._reporting import outcome, summary
-from pytest_shared_session_scope._session.options import ALWAYS, AUTO, JSON, TRACE
-from pytest_shared_session_scope._session.state import STATE
+from pytest_shared_session_scope._reporting.waiting import watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,21 +22,17 @@ if TYPE_CHECKING:
     from pytest_shared_session_scope._reporting.outcome import Outcome
 
 
-def facts_of(config: pytest.Config, directory: Path | None, deaths: Mapping[str, Death]) -> Outcome:
-    """Return what the run has shared."""
-    state = config.stash[STATE]
+def outcome_of(directory, deaths):
     if directory is None:
         return outcome.Outcome((), (), deaths)
-    mine = {} if state.shares is None else {state.worker: state.shares.engine.observed.takes}
-    return outcome.read(directory, deaths, mine)
+    return outcome.read(directory, deaths, {})
 
 
-def tell(terminalreporter: pytest.TerminalReporter | None, config: pytest.Config, facts: Outcome) -> list[str]:
-    """Print the section, if there is something to say, and where; return what was not cleaned up."""
+def tell(terminalreporter, config, facts, when):
     left = summary.not_cleaned_up(facts)
     if terminalreporter is None:
         return left
-    lines = _lines(config, facts, left)
+    lines = _lines(config, facts, left, when)
     if lines:
         terminalreporter.section("shared fixtures", red=bool(left))
     for line in lines:
@@ -45,13 +40,12 @@ def tell(terminalreporter: pytest.TerminalReporter | None, config: pytest.Config
     return left
 
 
-def _lines(config: pytest.Config, facts: Outcome, left: list[str]) -> list[summary.Line]:
-    durations: int | None = config.getoption("durations", None)
-    if is_wanted(config, facts):
+def _lines(config, facts, left, when):
+    durations = config.getoption("durations", None)
+    if is_wanted(config, facts, when):
         return summary.lines(facts, max(shutil.get_terminal_size().columns, 80), durations)
     lines = [summary.Line(text, {"red": True}) for text in left]
-    if durations is not None and config.stash[STATE].report == AUTO:
-        # Else what pytest prints of them would blame the tests that waited.
+    if durations is not None and when == "auto":
         lines += summary.whose_durations(facts, durations)
     return lines
 
@@ -69,34 +63,23 @@ def new_reporter(config: pytest.Config) -> pytest.TerminalReporter | None:
     return reporter
 
 
-def write_files(config: pytest.Config, facts: Outcome) -> None:
-    """Write the files that were asked for."""
-    path = _path(config, JSON)
-    if path is not None:
+def write_files(config, facts, run, json_name, trace_name):
+    if json_name is not None:
         from pytest_shared_session_scope._reporting.json_report import report
-
-        path.write_text(report(facts, config.stash[STATE].run).model_dump_json(indent=2) + "\n", "utf-8")
-    path = _path(config, TRACE)
-    if path is not None:
+        _path(config, json_name).write_text(report(facts, run).model_dump_json(indent=2) + "\n", "utf-8")
+    if trace_name is not None:
         from pytest_shared_session_scope._reporting.trace import trace
+        _path(config, trace_name).write_text(json.dumps(trace(facts)), "utf-8")
 
-        path.write_text(json.dumps(trace(facts)), "utf-8")
 
-
-def _path(config: pytest.Config, option: str) -> Path | None:
-    """Return where a file is to be written, in a directory that is there."""
-    name: str | None = config.getoption(option)
-    if name is None:
-        return None
+def _path(config, name):
     path = config.invocation_params.dir / name
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def is_wanted(config: pytest.Config, facts: Outcome) -> bool:
-    """Say whether the whole section is wanted, by the option, the ini, or since something went wrong."""
-    word = config.stash[STATE].report
-    if word != AUTO:
-        return word == ALWAYS
+def is_wanted(config, facts, word):
+    if word != "auto":
+        return word == "always"
     verbosity = int(config.getoption("verbose") or 0)
     return bool(facts.setups) and (verbosity > 0 or (facts.went_wrong and verbosity == 0))

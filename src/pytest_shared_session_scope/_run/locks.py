@@ -69,3 +69,31 @@ def wait_lock(lock: BaseFileLock, timeout: float | None = None) -> bool:
     except filelock.Timeout:
         return False
     return True
+
+
+class NamedLock:
+    def __init__(self, directory, worker, name, timeout):
+        from pytest_shared_session_scope._run import lock_holder
+        import hashlib
+        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        self._name = name
+        self._timeout = timeout
+        self._lock = new_lock(directory / "locks" / digest)
+        self._holder = lock_holder.Note(directory / "locks" / f"{digest}.json", worker)
+
+    def __enter__(self) -> None:
+        __tracebackhide__ = True
+        if not wait_lock(self._lock, self._timeout):
+            from pytest_shared_session_scope.errors import LockTimeoutError
+            raise LockTimeoutError(repr(self._name), self._holder.told(self._timeout or 0.0))
+        try:
+            self._holder.write()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._holder.remove()
+        finally:
+            self._lock.release()

@@ -1,82 +1,87 @@
-"""The shares that this worker has taken, until pytest ends them. Decides nothing: the engine does."""
+"""The shares that this worker has acquired, until pytest ends their fixtures. The engine decides; this module obeys."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import hashlib
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_shared_session_scope._engine.decisions import Verdict
 from pytest_shared_session_scope._engine.engine import Engine
-from pytest_shared_session_scope._engine.share import Share
-from pytest_shared_session_scope._reporting.leftovers import ledger_of
-from pytest_shared_session_scope._run import lock_holder, locks, membership
-from pytest_shared_session_scope._run.directory import create_directory
+from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._run.records import Kind
-from pytest_shared_session_scope._session.identity import dependencies_of, fixturedef_of, is_needed_by
-from pytest_shared_session_scope._session.state import STATE
+from pytest_shared_session_scope._session.pytest_internals import dependencies_of
 from pytest_shared_session_scope._session.timer import WaitingClock
-from pytest_shared_session_scope.errors import LockTimeoutError
 from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
-    import pytest
+    from typing import Any
 
+    from pytest_shared_session_scope._engine.share import Share
     from pytest_shared_session_scope._session.identity import Identity
-    from pytest_shared_session_scope._session.state import RunState
+    from pytest_shared_session_scope._session.setup import Style
+    from pytest_shared_session_scope._session.worker import Worker
 
-FOR_EVER: Final = float("inf")
+__tracebackhide__ = True  # pytest shows users their own frames
 
 
 @dataclasses.dataclass
 class Held:
     """A share that this worker holds.
 
-    `value` is what tests get. `end` runs the fixture's own end with a token, None where this worker has none to run.
-    `dependents` are the keys of the shares in this worker that depend on it, in the order in which they were taken.
+    `value` is what tests get. `style` runs the fixture's own code. `dependents` are the keys of the shares in this
+    worker that depend on it, in the order in which they were acquired.
     """
 
     share: Share
     identity: Identity
-    value: object
-    is_owner: bool
-    end: Callable[[CleanupToken | None], None] | None
+    style: Style
+    value: object = None
+    is_owner: bool = False
     dependents: list[str] = dataclasses.field(default_factory=list[str])
 
 
 class Shares:
-    """What this worker holds, by key."""
+    """The shares that one worker holds, by key.
 
-    def __init__(self, engine: Engine, config: pytest.Config) -> None:
+    `drain_timeout` is how long (seconds) a release at the worker's end waits until no other worker can acquire the
+    share; None waits as long as it takes.
+    """
+
+    def __init__(self, engine: Engine, worker: Worker) -> None:
         self.engine = engine
-        self.config = config
+        self.worker = worker
         self.held: dict[str, Held] = {}
-        # How long (seconds) a share may wait at the worker's end until no other worker can ask for it any more.
-        self.patience = FOR_EVER
-        self.state = config.stash[STATE]
+        self.drain_timeout: float | None = None
         self._current: dict[pytest.FixtureDef[Any], str] = {}
 
-    def note_current(self, request: pytest.FixtureRequest, key: str) -> None:
-        """Remember which share a shared fixture's definition stands for now."""
-        self._current[fixturedef_of(request)] = key
+    @property
+    def item(self) -> pytest.Item:
+        """The test that a shared fixture is requested for."""
+        if self.worker.item is None:
+            raise RuntimeError("a shared fixture was requested while no test runs")
+        return self.worker.item
 
-    def dependencies_of(self, request: pytest.FixtureRequest) -> tuple[str, ...]:
-        """Return the keys of the shares that the request's fixture takes and that will be cleaned up."""
-        keys = (self._current.get(dependency, "") for dependency in dependencies_of(request))
+    def note_current(self, fixturedef: pytest.FixtureDef[Any], key: str) -> None:
+        """Remember which share a fixture's definition stands for until its parameters change."""
+        self._current[fixturedef] = key
+
+    def dependencies_of(self, request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any]) -> tuple[str, ...]:
+        """Return the keys of the shares that a fixture requests and that will be cleaned up."""
+        keys = (self._current.get(dependency, "") for dependency in dependencies_of(request, fixturedef))
         return tuple(key for key in keys if key in self.held and self.held[key].share.kind is not Kind.RETURNS)
 
-    def add(self, request: pytest.FixtureRequest, held: Held) -> None:
-        """Keep a share until the session, or something it depends on, ends."""
+    def add(self, request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any], held: Held) -> None:
+        """Hold a share until the session, or a fixture it depends on, ends."""
         key = held.share.key
         self.held[key] = held
         if held.share.kind is Kind.RETURNS:
-            return  # nothing will be cleaned up
+            return  # there is nothing to clean up
         request.session.addfinalizer(functools.partial(self.end, key))
-        for dependency in dependencies_of(request):
+        for dependency in dependencies_of(request, fixturedef):
             self._end_before(dependency, held)
 
     def _end_before(self, dependency: pytest.FixtureDef[Any], held: Held) -> None:
@@ -85,49 +90,41 @@ class Shares:
             # pytest ends a shared fixture when its parameter changes, but its share lives on.
             self.held[key].dependents.append(held.share.key)
         else:
-            # pytest runs the finalizers of a definition in reverse: this one before the dependency's own teardown, also
-            # where that is not at the session's end, or pytest 7 notes anew, with each test that asks, that it has one.
+            # pytest runs the finalizers of a definition in reverse order, so this one runs before the dependency's own
+            # teardown. That also holds in the middle of the session, and on pytest 7, which notes the dependency anew
+            # with each test that requests it.
             dependency.addfinalizer(functools.partial(self.end, held.share.key))
 
     def end(self, key: str) -> None:
-        """Let go of a share, after those that depend on it. Does nothing for one that was let go already."""
-        __tracebackhide__ = True
+        """Release a share, after those that depend on it. Does nothing for a share that was released already."""
         held = self.held.get(key)
-        if held is None:
-            return
-        with contextlib.ExitStack() as stack:
-            stack.callback(self._end_one, held)
-            for dependent in held.dependents:
-                stack.callback(self.end, dependent)
-            # The stack calls in reverse, and goes on when one of them raises.
+        if held is not None:
+            dependents = [functools.partial(self.end, dependent) for dependent in reversed(held.dependents)]
+            call_all([*dependents, functools.partial(self._end_one, held)])
 
     def end_all(self) -> None:
-        """Let go of what pytest has not ended: an interrupt in one fixture's end makes it forget the others."""
+        """Release what pytest has not ended: an interrupt in the end of one fixture makes it forget the others."""
         self.engine.drop_unkept(self.held)
-        with contextlib.ExitStack() as stack:
-            for key, held in self.held.items():
-                if held.share.kind is not Kind.RETURNS:
-                    stack.callback(self.end, key)
+        keys = [key for key, held in self.held.items() if held.share.kind is not Kind.RETURNS]
+        call_all(functools.partial(self.end, key) for key in reversed(keys))
 
     def _end_one(self, held: Held) -> None:
-        __tracebackhide__ = True
         if self._is_in_run():
             for dependent in reversed(held.dependents):
-                self.end(dependent)  # once more: an interrupt may have kept one from being let go of
+                self.end(dependent)  # once more: an interrupt may have kept one from being released
         verdict = self.engine.let_go(
             held.share,
             is_owner=held.is_owner,
             is_test_left=functools.partial(self._is_test_left, held) if self._is_in_run() else None,
-            patience=self.patience,
+            patience=float("inf") if self.drain_timeout is None else self.drain_timeout,
         )
         if verdict is Verdict.STAY:
             return
         error: BaseException | None = None
         try:
-            # Inside: an interrupt before it has this called once more.
+            # Inside: an interrupt before this line has `end` called once more.
             del self.held[held.share.key]
-            if held.end is not None:
-                held.end(CleanupToken.LAST if verdict is Verdict.LAST else None)
+            held.style.end(CleanupToken.LAST if verdict is Verdict.LAST else None)
         except BaseException as raised:
             error = raised
             raise
@@ -138,64 +135,29 @@ class Shares:
         return self.engine.is_adopting or not self.engine.presence.is_draining
 
     def _is_test_left(self, held: Held) -> bool:
-        progress = self.state.progress
+        progress = self.worker.progress
         if progress is None:
             return True
-        needs = functools.partial(is_needed_by, identity=held.identity)
-        return progress.is_test_left(needs, self.engine.presence.others())
+        return progress.is_test_left(held.identity.is_needed_by, self.engine.presence.others())
 
 
-def shares_of(config: pytest.Config) -> Shares:
-    """Return this worker's shares."""
-    state = config.stash[STATE]
-    if state.shares is None:
-        workers = state.workers or membership.Workers(directory_of(config, state), state.worker)
-        engine = Engine(workers, WaitingClock(state.timer), state.is_controller_dead)
-        state.shares = Shares(engine, config)
-    return state.shares
-
-
-def directory_of(config: pytest.Config, state: RunState) -> Path:
-    """Return the run's directory, made here in a run without a controller."""
-    if state.directory is None:
-        state.directory = create_directory(base_directory(config))
-        workers = membership.Workers(state.directory, membership.CONTROLLER)
-        workers.hold_lease()
-        config.add_cleanup(workers.release_lease)
-        ledger_of(config).begin(state.run, state.directory)
-    return state.directory
-
-
-def base_directory(config: pytest.Config) -> Path:
-    """Return pytest's base temporary directory of this process."""
-    # The public way is a fixture, which a controller has none of; xdist reads the same attribute for its workers.
-    private: Any = config
-    return Path(private._tmp_path_factory.getbasetemp())  # noqa: SLF001
-
-
-class NamedLock:
-    """A lock between the run's workers; see `SharedLock`. A class, so that no frame of ours is in a traceback."""
-
-    def __init__(self, config: pytest.Config, name: str, timeout: float | None) -> None:
-        directory = directory_of(config, config.stash[STATE])
-        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        self._name = name
-        self._timeout = timeout
-        self._lock = locks.new_lock(directory / "locks" / digest)
-        self._holder = lock_holder.Note(directory / "locks" / f"{digest}.json", config.stash[STATE].worker)
-
-    def __enter__(self) -> None:
-        __tracebackhide__ = True
-        if not locks.wait_lock(self._lock, self._timeout):
-            raise LockTimeoutError(repr(self._name), self._holder.told(self._timeout or 0.0))
+def call_all(calls: Iterable[Callable[[], None]]) -> None:
+    """Make every call although one before it raises; raise the last exception, with the one before as its context."""
+    # Not an ExitStack: its frames would stand in the traceback that a user reads.
+    error: BaseException | None = None
+    for call in calls:
         try:
-            self._holder.write()
-        except BaseException:  # an interrupt, after which nobody would leave the lock
-            self._lock.release()
-            raise
+            call()
+        except BaseException as raised:  # noqa: BLE001 - raised below
+            raised.__context__ = raised.__context__ or error
+            error = raised
+    if error is not None:
+        raise error
 
-    def __exit__(self, *_: object) -> None:
-        try:
-            self._holder.remove()
-        finally:
-            self._lock.release()
+
+def shares_of(worker: Worker) -> Shares:
+    """Return the worker's shares."""
+    if worker.shares is None:
+        workers = worker.workers or membership.Workers(worker.run_directory(), worker.name)
+        worker.shares = Shares(Engine(workers, WaitingClock(worker.timer), worker.is_controller_dead), worker)
+    return worker.shares

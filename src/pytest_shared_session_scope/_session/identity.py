@@ -1,7 +1,6 @@
-"""From a fixture's definition and the parameters it runs with to the key of its share; touches no file.
+"""The identity of a share: from a fixture's definition and the parameters it runs with to a key.
 
-What pytest offers no public way to ask of a request is asked here and nowhere else: the fixture's definition, the
-definitions it depends on and the test that runs. `tests/plugin/test_private_names.py` fails when one of them goes.
+A key is equal in every worker of a run. Touches no file.
 """
 
 from __future__ import annotations
@@ -15,9 +14,11 @@ import re
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import pytest
+
+from pytest_shared_session_scope._session.pytest_internals import dependencies_of
 
 _SLUG: Final = re.compile(r"[^A-Za-z0-9]+")
 _SLUG_LENGTH: Final = 40
@@ -27,18 +28,23 @@ _DIGEST_BYTES: Final = 10
 
 @dataclasses.dataclass(frozen=True)
 class Parameter:
-    """A parameter that a fixture runs with, as text that is equal in every worker for an equal parameter."""
+    """A parameter that a fixture runs with, and a text for it that is equal in every worker."""
 
     fixture_name: str
     text: str
     value: object = dataclasses.field(compare=False, repr=False)
 
+    def is_in(self, params: dict[str, Any]) -> bool:
+        """Whether a test runs with this parameter."""
+        value = params.get(self.fixture_name)
+        return value is self.value or plain_text(value) == self.text
+
 
 class Identity(NamedTuple):
-    """Which share a request is for.
+    """The share that a request is for.
 
-    `fixture` is how messages name it. `parameters` are its own and those of what it depends on; `inherits` says whether
-    there are any of the latter: then it must be let go when the one that has such a parameter ends.
+    `fixture` is its name in messages. `parameters` are its own and those of the fixtures it depends on; `inherits` is
+    true where there are any of the latter: then the share must be released when the fixture with that parameter ends.
     """
 
     key: str
@@ -47,74 +53,53 @@ class Identity(NamedTuple):
     parameters: tuple[Parameter, ...]
     inherits: bool
 
+    def is_named_by(self, item: pytest.Item) -> bool:
+        """Whether a test names the share's fixture among those it needs."""
+        return self.fixture_name in getattr(item, "fixturenames", ())
 
-def fixturedef_of(request: pytest.FixtureRequest) -> pytest.FixtureDef[Any]:
-    """Return the definition of the fixture that the request is for."""
-    definition: pytest.FixtureDef[Any] = cast("Any", request)._fixturedef  # noqa: SLF001 - see above
-    return definition
-
-
-def item_of(request: pytest.FixtureRequest) -> pytest.Item:
-    """Return the test that the request was made for; a session-scoped request has no public way to it."""
-    item: pytest.Item = request._pyfuncitem  # noqa: SLF001 - see above
-    return item
-
-
-def dependencies_of(request: pytest.FixtureRequest) -> list[pytest.FixtureDef[Any]]:
-    """Return the definitions of the fixtures that the request's fixture takes. pytest has set them up already."""
-    return _active(request, fixturedef_of(request))
-
-
-def _active(request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any]) -> list[pytest.FixtureDef[Any]]:
-    names = [name for name in fixturedef.argnames if name != "request"]
-    return [request._get_active_fixturedef(name) for name in names]  # noqa: SLF001 - see above
+    def is_needed_by(self, item: pytest.Item) -> bool:
+        """Whether a test names the share's fixture, with the same parameters."""
+        if not self.is_named_by(item):
+            return False
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        return all(parameter.is_in(params) for parameter in self.parameters)
 
 
 def describe(function: Callable[..., Any], name: str, rootdir: Path | None = None) -> str:
-    """Return how messages name a fixture: `'db' (tests/conftest.py:12)`."""
+    """Return the name of a fixture in messages: `'db' (tests/conftest.py:12)`."""
     code = function.__code__
     return f"{name!r} ({_relative(code.co_filename, rootdir)}:{code.co_firstlineno})"
 
 
-def identify(request: pytest.FixtureRequest, function: Callable[..., Any], *, bound: bool, run: str) -> Identity:
-    """Return the identity of the share that the request is for, in the run with the id `run`.
+def identify(
+    request: pytest.FixtureRequest,
+    fixturedef: pytest.FixtureDef[Any],
+    item: pytest.Item,
+    function: Callable[..., Any],
+    *,
+    bound: bool,
+    run: str,
+) -> Identity:
+    """Return the identity of the share that a request of the test `item` is for, in the run with the id `run`.
 
-    The share is the definition with every parameter that it or anything it depends on runs with. A definition is its
-    file, qualified name and fixture name; where one piece of code defines several (made by a factory, inherited by
-    test classes: `bound`), also the place it is registered for. Plugins and the root conftest have no such place: there
-    it is the plain values that the function closes over.
+    A share is a definition with every parameter that the fixture, or a fixture it depends on, runs with. A definition
+    is its file, qualified name and fixture name. Where one piece of code defines several fixtures (a factory, or a
+    method that test classes inherit: `bound`), the node it is registered for is part of it, too. Plugins and the root
+    conftest have no such node; there the plain values that the function closes over take its place.
     """
-    fixturedef = fixturedef_of(request)
     rootdir = request.config.rootpath
-    own, inherited = list(_own_parameter(request)), list(_inherited(request))
-    definition = [_relative(function.__code__.co_filename, rootdir), function.__qualname__, fixturedef.argname]
+    own = [_parameter(item, fixturedef, request.param)] if hasattr(request, "param") else []
+    inherited = list(_inherited(request, fixturedef, item))
+    name = fixturedef.argname
+    definition = [_relative(function.__code__.co_filename, rootdir), function.__qualname__, name]
     if bound or "<locals>" in function.__qualname__:
         definition += [fixturedef.baseid] if fixturedef.baseid else _closed_over(function)
     parameters = (*own, *inherited)
     parts = [run, *definition, *(f"{parameter.fixture_name}={parameter.text}" for parameter in parameters)]
-    fixture = describe(function, fixturedef.argname, rootdir)
+    fixture = describe(function, name, rootdir)
     if own:
         fixture += f" with the parameter {_shorten(request.param)}"
-    name = fixturedef.argname
     return Identity(_key(name, parts), fixture, name, parameters, inherits=bool(inherited))
-
-
-def is_named(request: pytest.FixtureRequest) -> bool:
-    """Say whether the test names the request's fixture among its own, or what it depends on."""
-    return fixturedef_of(request).argname in getattr(item_of(request), "fixturenames", ())
-
-
-def is_needed_by(item: pytest.Item, identity: Identity) -> bool:
-    """Say whether a test names the share's fixture among its own, with the same parameters."""
-    if identity.fixture_name not in getattr(item, "fixturenames", ()):
-        return False
-    params = getattr(getattr(item, "callspec", None), "params", {})
-    return all(_is_same(params, parameter) for parameter in identity.parameters)
-
-
-def _is_same(params: dict[str, Any], parameter: Parameter) -> bool:
-    value = params.get(parameter.fixture_name)
-    return value is parameter.value or plain_text(value) == parameter.text
 
 
 def _key(name: str, parts: list[str]) -> str:
@@ -137,37 +122,32 @@ def _shorten(value: object, limit: int = 40) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def _own_parameter(request: pytest.FixtureRequest) -> Iterator[Parameter]:
-    if hasattr(request, "param"):
-        yield _parameter(request, fixturedef_of(request), request.param)
-
-
-def _inherited(request: pytest.FixtureRequest) -> Iterator[Parameter]:
-    """Yield the parameters of everything the fixture depends on, each once, in the order of the definitions."""
-    params: dict[str, Any] = getattr(getattr(item_of(request), "callspec", None), "params", {})
-    waiting = dependencies_of(request)
+def _inherited(
+    request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any], item: pytest.Item
+) -> Iterator[Parameter]:
+    """Yield the parameters of every fixture this one depends on, each once, in the order of the definitions."""
+    params: dict[str, Any] = getattr(getattr(item, "callspec", None), "params", {})
+    waiting = dependencies_of(request, fixturedef) if params else []
     seen: set[int] = set()
-    while waiting and params:
-        fixturedef = waiting.pop(0)
-        if id(fixturedef) in seen:
+    while waiting:
+        dependency = waiting.pop(0)
+        if id(dependency) in seen:
             continue
-        seen.add(id(fixturedef))
-        name = fixturedef.argname
-        if name in params:
-            yield _parameter(request, fixturedef, params[name])
-        waiting += _active(request, fixturedef)
+        seen.add(id(dependency))
+        if dependency.argname in params:
+            yield _parameter(item, dependency, params[dependency.argname])
+        waiting += dependencies_of(request, dependency)
 
 
-def _parameter(request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any], value: object) -> Parameter:
-    return Parameter(fixturedef.argname, _parameter_text(request, fixturedef, value), value)
+def _parameter(item: pytest.Item, fixturedef: pytest.FixtureDef[Any], value: object) -> Parameter:
+    return Parameter(fixturedef.argname, _parameter_text(item, fixturedef, value), value)
 
 
-def _parameter_text(request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any], value: object) -> str:
+def _parameter_text(item: pytest.Item, fixturedef: pytest.FixtureDef[Any], value: object) -> str:
     with contextlib.suppress(RecursionError):  # a value that contains itself is not plain
         text = plain_text(value)
         if text is not None:
             return text
-    item = item_of(request)
     index = item.callspec.indices.get(fixturedef.argname, 0)  # type: ignore[attr-defined]
     params = fixturedef.params
     if params is not None and index < len(params) and params[index] is value:
@@ -176,9 +156,9 @@ def _parameter_text(request: pytest.FixtureRequest, fixturedef: pytest.FixtureDe
 
 
 def plain_text(value: object) -> str | None:
-    """Return a text that two values have in common only if they are equal and of the same types.
+    """Return a text that two values share only if they are equal and of the same types.
 
-    None for a value that is not plain: its `repr` may differ between workers, or hide a difference.
+    Returns None for a value that is not plain: its `repr` may differ between workers, or hide a difference.
     """
     kind = type(value)
     if value is None or kind in (bool, int, float, complex, str, bytes):
@@ -209,14 +189,14 @@ def _closed_over(function: Callable[..., Any]) -> list[str]:
 
 
 def closure_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the names of an enclosing function that the function uses, with those values that are there yet."""
+    """Return the variables of enclosing functions that a function uses, without those that have no value yet."""
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     return {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
 
 
 def _is_filled(cell: types.CellType) -> bool:
     try:
-        cell.cell_contents  # noqa: B018 - reading it is the only way to ask
+        cell.cell_contents  # noqa: B018 - an empty cell raises on reading; there is no other way to ask
     except ValueError:
         return False
     return True

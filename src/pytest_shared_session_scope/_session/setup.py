@@ -1,52 +1,94 @@
-"""What happens when pytest calls a shared fixture: the three ways of writing one, each over the engine."""
+"""What happens when pytest calls a shared fixture: the share is acquired, and the value goes to the tests.
+
+One path serves the three ways of writing a fixture; the differences are in its `Style`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
+import pytest
+
+from pytest_shared_session_scope._codec import compare, formatting
 from pytest_shared_session_scope._engine.share import Acquired, Share
 from pytest_shared_session_scope._engine.values import ValueChannel
-from pytest_shared_session_scope._fixtures.generators import OneYield, TwoYields
-from pytest_shared_session_scope._run.records import Kind
-from pytest_shared_session_scope._session import failures
-from pytest_shared_session_scope._session.held import Held, shares_of
-from pytest_shared_session_scope._session.identity import describe, identify, is_named, item_of
-from pytest_shared_session_scope.errors import DefinitionError, ProtocolError
+from pytest_shared_session_scope._run.records import Failure, Kind
+from pytest_shared_session_scope._session.held import Held, Shares, shares_of
+from pytest_shared_session_scope._session.identity import Identity, describe, identify
+from pytest_shared_session_scope._session.worker import WORKER
+from pytest_shared_session_scope.errors import DefinitionError, ProtocolError, SetupFailedError
 from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
-    import pytest
+    from pytest_shared_session_scope._codec.codec import Codec
 
-    from pytest_shared_session_scope._fixtures.definition import Definition, Options
-    from pytest_shared_session_scope._session.held import Shares
-    from pytest_shared_session_scope._session.identity import Identity
+__tracebackhide__ = True  # pytest shows users their own frames
 
+TIMEOUT_INI: Final = "shared_session_scope_timeout"
 _PLUGIN_IS_MISSING: Final = (
     "it needs the pytest plugin shared_session_scope, which is not loaded; remove -p no:shared_session_scope, or load "
     "it with -p pytest_shared_session_scope.plugin"
 )
-TIMEOUT_INI: Final = "shared_session_scope_timeout"
+_PACKAGE: Final = Path(__file__).parents[1]
+
+
+class Style(Protocol):
+    """One call of a fixture's function, in the way it is written.
+
+    `is_set_up` is true from a successful `create` on: then `end` has something to clean up.
+    """
+
+    is_set_up: bool
+
+    def create(self) -> object:
+        """Set the value up in this worker, and return it."""
+        ...
+
+    def receive(self, value: object) -> object:
+        """Go on with the value that another worker set up; return what the function yields for it."""
+        ...
+
+    def end(self, token: CleanupToken | None) -> None:
+        """Run the code after the last yield."""
+        ...
+
+
+class Definition(Protocol):
+    """A decorated function with its options, as far as a setup needs it."""
+
+    function: Callable[..., Any]
+    options: Any
+    described: str
+    names: frozenset[str]
+    value_type: str
+
+    def kind(self, fixture: str) -> Kind: ...
+    def codec(self, fixture: str) -> Codec: ...
+    def start(self, fixture: str, call: Callable[[], Any]) -> Style: ...
+    def take_request(self) -> tuple[pytest.FixtureDef[Any], pytest.FixtureRequest] | None: ...
 
 
 def value_of(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return the value that tests get. Called by pytest in place of the decorated function."""
-    __tracebackhide__ = True
-    request = definition.take_request()
-    if request is None:
+    """Return the value that tests get. pytest calls this in place of the decorated function."""
+    call = definition.take_request()
+    if call is None or WORKER not in call[1].config.stash:
         raise DefinitionError(definition.described, _PLUGIN_IS_MISSING)
-    shares = shares_of(request.config)
-    identity = identify(request, definition.function, bound=bool(args), run=shares.state.run)
-    shares.note_current(request, identity.key)
+    fixturedef, request = call
+    shares = shares_of(request.config.stash[WORKER])
+    identity = identify(request, fixturedef, shares.item, definition.function, bound=bool(args), run=shares.worker.run)
+    shares.note_current(fixturedef, identity.key)
     if identity.key not in shares.held:
-        share = _share(definition, shares, request, identity, kwargs)
+        share = _share(definition, shares, request, fixturedef, identity, kwargs)
         own = {name: value for name, value in kwargs.items() if name in definition.names}
-        call = functools.partial(definition.function, *args, **own)
-        called = _Call(share, identity, call, definition.options)
-        _WAYS[share.kind](shares, request, called)
-        called.parse(shares)
+        style = definition.start(identity.fixture, functools.partial(definition.function, *args, **own))
+        _acquire(shares, request, fixturedef, Held(share, identity, style))
+        if definition.options.parse is not None:
+            held = shares.held[identity.key]
+            held.value = definition.options.parse(held.value)
     return shares.held[identity.key].value
 
 
@@ -54,17 +96,20 @@ def _share(
     definition: Definition,
     shares: Shares,
     request: pytest.FixtureRequest,
+    fixturedef: pytest.FixtureDef[Any],
     identity: Identity,
     kwargs: dict[str, Any],
 ) -> Share:
-    item = item_of(request)
+    """Return the description of the share for the engine."""
+    item = shares.item
     fixture = describe(definition.function, identity.fixture_name, request.config.rootpath)
     options = definition.options
+    kind = definition.kind(fixture)
     return Share(
         key=identity.key,
         fixture=identity.fixture,
         fixture_name=identity.fixture_name,
-        kind=definition.sharing(fixture).kind,
+        kind=kind,
         item=item.nodeid,
         travel=ValueChannel(
             fixture=identity.fixture,
@@ -76,115 +121,118 @@ def _share(
             },
             metadata_storage=options.metadata_storage,
         ),
-        describe_failure=failures.describe_failure,
-        replay=failures.replay,
-        timeout=_timeout(request.config, options),
-        is_dynamic=identity.inherits and not is_named(request),
-        depends_on=shares.dependencies_of(request),
-        # Set by pytest-rerunfailures, which has no public way to ask.
+        describe_failure=describe_failure,
+        replay=replay,
+        timeout=_timeout(request.config, options.timeout),
+        is_dynamic=identity.inherits and not identity.is_named_by(item),
+        depends_on=shares.dependencies_of(request, fixturedef),
+        # Set by pytest-rerunfailures, which offers no public way to ask.
         is_rerun=getattr(item, "execution_count", 1) > 1,
         value_type=definition.value_type,
         parameters=tuple((parameter.fixture_name, parameter.value) for parameter in identity.parameters),
     )
 
 
-def _timeout(config: pytest.Config, options: Options) -> float | None:
-    if options.timeout is not None:
-        return options.timeout
+def _timeout(config: pytest.Config, timeout: float | None) -> float | None:
+    if timeout is not None:
+        return timeout
     text: str = config.getini(TIMEOUT_INI)
     return float(text) if text else None
 
 
-@dataclasses.dataclass(frozen=True)
-class _Call:
-    """One call of a shared fixture whose share this worker does not hold yet."""
+def _acquire(shares: Shares, request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any], held: Held) -> None:
+    """Acquire the share and hold it until pytest ends the fixture.
 
-    share: Share
-    identity: Identity
-    function: Callable[[], Any]
-    options: Options
+    A value that was set up here but cannot be shared is cleaned up at once, for no other worker can do so.
+    """
+    share, style = held.share, held.style
 
-    def keep(self, shares: Shares, request: pytest.FixtureRequest, taken: Acquired, end: Any) -> None:
-        """Keep the share until it is let go of."""
-        shares.add(request, Held(self.share, self.identity, taken.value, taken.is_owner, end))
+    def keep(acquired: Acquired) -> None:
+        held.value, held.is_owner = acquired.value, acquired.is_owner
+        shares.add(request, fixturedef, held)
 
-    def parse(self, shares: Shares) -> None:
-        """Make of the share's value what tests get in this worker."""
-        __tracebackhide__ = True
-        if self.options.parse is not None:
-            held = shares.held[self.share.key]
-            held.value = self.options.parse(held.value)
-
-
-def _return(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
-    __tracebackhide__ = True
-    call.keep(shares, request, shares.engine.take(call.share, call.function), None)
-
-
-def _yield_once(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
-    __tracebackhide__ = True
-    run = OneYield(call.share.fixture, call.function)
-    taken = _take(shares, request, call, run.set_up, run.end)
-    if not taken.is_owner:
-        call.keep(shares, request, taken, None)
-
-
-def _yield_twice(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
-    __tracebackhide__ = True
-    run = TwoYields(call.share.fixture, call.function, call.options.first)
-    taken = _take(shares, request, call, run.create, run.end)
-    if not taken.is_owner:
-        try:
-            _check_yielded(call, run.set_up(taken.value), taken.value, shares.engine.worker)
-        except BaseException:
-            shares.engine.abandon(call.share)
-            raise
-        call.keep(shares, request, taken, run.end)
-
-
-def _check_yielded(call: _Call, yielded: object, sent: object, worker: str) -> None:
-    """Every worker's tests get the same value; what a worker makes of it must not be dropped in silence."""
-    __tracebackhide__ = True
-    if yielded is sent or call.share.travel.holds_objects:
+    try:
+        acquired = shares.engine.take(share, style.create, keep)
+    except BaseException:
+        if style.is_set_up and share.key not in shares.held:
+            style.end(CleanupToken.LAST)
+        raise
+    if acquired.is_owner:
         return
-    from pytest_shared_session_scope._codec import compare, formatting
+    try:
+        _check_yielded(share, style.receive(acquired.value), acquired.value, shares.engine.worker)
+    except BaseException:
+        shares.engine.abandon(share)
+        raise
+    keep(acquired)
 
+
+def _check_yielded(share: Share, yielded: object, sent: object, worker: str) -> None:
+    """Refuse a value that differs from the one this worker was sent: every worker's tests get the same value."""
+    if yielded is sent or share.travel.holds_objects:
+        return
     difference = compare.difference(sent, yielded)
     if difference is not None:
         raise ProtocolError(
-            call.share.fixture,
+            share.fixture,
             f"it yielded another value in worker {worker} than it was sent: {formatting.change(difference)}; yield the "
             f"value that the first yield returned, and use parse= to make something of it in each worker",
         )
 
 
-_WAYS: Final = {Kind.RETURNS: _return, Kind.YIELDS_ONCE: _yield_once, Kind.YIELDS_TWICE: _yield_twice}
+# --- a setup that raised, as the other workers see it -----------------------------------------------------
 
 
-def _take(
-    shares: Shares,
-    request: pytest.FixtureRequest,
-    call: _Call,
-    set_up: Callable[[], object],
-    end: Callable[[CleanupToken], None],
-) -> Acquired:
-    """Take the share, and keep it if it is set up here.
+def describe_failure(error: BaseException) -> Failure:
+    """Return what other workers need to know of an exception, its traceback cut to the user's own frames."""
+    return Failure(
+        outcome=_outcome(error),
+        type_name=_type_name(error),
+        message=str(getattr(error, "msg", None) or error),
+        traceback="".join(_user_traceback(error)),
+    )
 
-    What was set up but cannot be shared is cleaned up at once, for nobody else can.
-    """
-    __tracebackhide__ = True
-    is_set_up = False
 
-    def set_up_and_note() -> object:
-        nonlocal is_set_up
-        __tracebackhide__ = True
-        value = set_up()
-        is_set_up = True
-        return value
+def replay(failure: Failure, fixture: str, worker: str) -> NoReturn:
+    """Raise in this worker what the failure means to pytest."""
+    if failure.outcome == "skip":
+        pytest.skip(failure.message)
+    if failure.outcome == "xfail":
+        pytest.xfail(failure.message)
+    if failure.outcome == "exit":
+        pytest.exit(failure.message)
+    if failure.outcome == "fail":
+        pytest.fail(f"shared fixture {fixture} failed in worker {worker}: {failure.message}", pytrace=False)
+    raise SetupFailedError(
+        fixture,
+        f"its setup failed in worker {worker}, so it is not tried again: {failure.type_name}: {failure.message}\n\n"
+        f"{failure.traceback}",
+        worker,
+        failure.type_name,
+        failure.traceback,
+    )
 
-    try:
-        return shares.engine.take(call.share, set_up_and_note, lambda taken: call.keep(shares, request, taken, end))
-    except BaseException:
-        if is_set_up and call.share.key not in shares.held:
-            end(CleanupToken.LAST)
-        raise
+
+def _outcome(error: BaseException) -> str:
+    # `xfail.Exception` is a kind of `fail.Exception`, so it comes first.
+    for exception, outcome in (
+        (pytest.skip.Exception, "skip"),
+        (pytest.xfail.Exception, "xfail"),
+        (pytest.fail.Exception, "fail"),
+        (pytest.exit.Exception, "exit"),
+    ):
+        if isinstance(error, exception):
+            return outcome
+    return "error"
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _user_traceback(error: BaseException) -> list[str]:
+    whole = traceback.TracebackException.from_exception(error)
+    frames = [frame for frame in whole.stack if _PACKAGE not in Path(frame.filename).parents]
+    whole.stack = traceback.StackSummary.from_list(frames)
+    return list(whole.format())

@@ -1,140 +1,160 @@
-"""Taking over, at a worker's end, what no worker holds any more: its holders died, or had to let go in the run.
+"""Taking over, at a worker's end, the shares that no living worker holds.
 
-The share is taken once more, through the test that asked for it first, and let go of like any other: so what the
-fixture depends on is there when it is cleaned up. A worker does so before it lets go of its own shares, which may be
-what the other depends on, and again when nothing of its own is left, for what the last holders' deaths leave.
-
-pytest has no public way to set up one fixture of a test; `tests/plugin/test_private_names.py` fails when the names used
-here go.
+Their holders died, or had to release them in the middle of the run. Such a share is acquired once more, through the
+test that requested it first, and released like any other; so the fixtures it depends on are set up when it is cleaned
+up. A worker takes over before it releases its own shares, on which an orphaned one may depend, and again when it holds
+nothing any more, for what the last holders' deaths leave.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_shared_session_scope._engine.engine import NothingToTakeOverError
 from pytest_shared_session_scope._engine.orphans import Search, is_waited_for, revive
-from pytest_shared_session_scope._session.held import FOR_EVER, shares_of
+from pytest_shared_session_scope._reporting import leftovers
+from pytest_shared_session_scope._run import membership
+from pytest_shared_session_scope._session.controller import leftovers_of
+from pytest_shared_session_scope._session.held import shares_of
+from pytest_shared_session_scope._session.pytest_internals import end_fixtures, request_through
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_shared_session_scope._run.records import ShareRecord
     from pytest_shared_session_scope._session.held import Shares
-    from pytest_shared_session_scope._session.state import RunState
+    from pytest_shared_session_scope._session.worker import Worker
 
+__tracebackhide__ = True  # pytest shows users their own frames
 
-# Seconds for which a worker waits for one share where it could adopt others: to look at all takes 35 ms for 1,000.
+# Seconds to wait for one share before looking at the others again: to look at all takes 35 ms for 1,000.
 _LONGEST_WAIT: Final = 1.0
 
 
-def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Shares) -> None:
-    """Take what nobody holds, before the first fixture of the session ends."""
-    presence = shares.engine.presence
-    shares.engine.adopt = functools.partial(_adopt_dependents, session, state, shares)
+class Deadline:
+    """A moment on the monotonic clock, `timeout` seconds from now; None is never."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._at = float("inf") if timeout is None else time.monotonic() + timeout
+
+    def has_passed(self) -> bool:
+        """Whether the moment has passed."""
+        return time.monotonic() > self._at
+
+
+def drain(session: pytest.Session, worker: Worker, timeout: float | None) -> None:
+    """Begin to drain, once, before the first fixture of the session ends: take over what no worker holds.
+
+    Acquires what it takes over; the shares are released with the others. `timeout` (seconds) is for every release.
+    """
+    shares = shares_of(worker)
+    engine, presence = shares.engine, shares.engine.presence
+    if timeout is not None:
+        shares.drain_timeout = timeout
+    if presence.is_draining:
+        return
+    presence.drain()
+    engine.adopt = functools.partial(_clean_up_dependents, session, shares)
     if presence.may_be_unheld():
-        unheld = [one for one in Search(shares.engine.directory, presence).unfinished(shares.held) if not one.is_held]
-        # A cleanup that was cut off is for who adopts when nobody can ask any more. It has to be taken before anything
-        # that it depends on is let go.
+        orphaned = [one for one in Search(engine.directory, presence).unfinished(shares.held) if not one.is_held]
+        # A cleanup that was cut off is done again only when no other worker can acquire the share. It has to be
+        # acquired before a share that it depends on is released.
         if not presence.is_anybody_left():
-            for one in unheld:
+            for one in orphaned:
                 revive(one.files)
-        for one in unheld:
+        for one in orphaned:
             if one.files.has("ready"):
-                _take(session, state, shares, one.record)
+                _acquire(session, shares, one.record)
 
 
-def _adopt_dependents(session: pytest.Session, state: RunState, shares: Shares, keys: list[str]) -> None:
-    """Clean up, in the middle of the session's end, what depends on a share that is about to be.
+def _clean_up_dependents(session: pytest.Session, shares: Shares, keys: list[str]) -> None:
+    """Clean up the orphaned shares that depend on a share which is about to be cleaned up.
 
-    What pytest sets up for it ends with the session: to end that here would, with pytest 7, also end what the share
-    itself depends on, which was asked for again.
+    What pytest sets up for them ends with the session. Ending it here would, on pytest 7, also end the dependencies of
+    the share itself, which were requested again.
     """
     for one in Search(shares.engine.directory, shares.engine.presence).unfinished(shares.held):
         if one.files.key in keys and not one.is_held:
             revive(one.files)
-            _take(session, state, shares, one.record)
-            _reported(state, functools.partial(shares.end, one.files.key))
+            _acquire(session, shares, one.record)
+            _reported(shares.worker, functools.partial(shares.end, one.files.key))
 
 
-def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
-    """Wait until every share is cleaned up, or nobody else can do it; then do it here where the fixture is visible.
+def take_over_the_rest(session: pytest.Session, worker: Worker) -> None:
+    """Wait until every share is cleaned up, or no other worker can do it; then do it where the fixture is visible here.
 
-    Waiting costs the run nothing: it goes on until its last worker ends, and who waits holds nothing.
+    Waiting costs the run nothing: it goes on until its last worker ends, and this worker holds nothing.
     """
-    shares = shares_of(session.config)
+    shares = shares_of(worker)
     presence = shares.engine.presence
     presence.drain()
-    error = _reported(state, shares.end_all)
-    until = time.monotonic() + shares.patience
+    error = _reported(worker, shares.end_all)
+    deadline = Deadline(shares.drain_timeout)
     failed: set[str] = set()
     search = Search(shares.engine.directory, presence)
     while left := search.unfinished(failed):
-        may_adopt = not presence.is_anybody_left()
-        if may_adopt:
-            for one in left:
-                if not one.is_held:
-                    revive(one.files)
-                    if not _take(session, state, shares, one.record):
-                        failed.add(one.files.key)
-            error = _reported(state, lambda: session._setupstate.teardown_exact(None)) or error  # noqa: SLF001 - see the module
-            if error is not None:  # what could not be let go of now, cannot be later, and the run has to end
-                failed.update(one.files.key for one in left if not one.is_held)
-        # What was set up first is cleaned up last. Another's holder may die meanwhile, and patience may end before.
-        again = min(until, time.monotonic() + (_LONGEST_WAIT if may_adopt else FOR_EVER))
-        while is_waited_for(left[-1], presence, may_adopt=may_adopt) and time.monotonic() < again:
+        may_take_over = not presence.is_anybody_left()
+        if may_take_over:
+            orphaned = [one for one in left if not one.is_held]
+            for one in orphaned:
+                revive(one.files)
+                if not _acquire(session, shares, one.record):
+                    failed.add(one.files.key)
+            error = _reported(worker, functools.partial(end_fixtures, session)) or error
+            if error is not None:  # a release that failed now would fail again, and the run has to end
+                failed.update(one.files.key for one in orphaned)
+        # The share that was set up first is cleaned up last. Another's holder may die meanwhile, so look again.
+        again = Deadline(_LONGEST_WAIT if may_take_over else None)
+        while is_waited_for(left[-1], presence, may_adopt=may_take_over):
+            if again.has_passed() or deadline.has_passed():
+                break
             shares.engine.wait_a_little()
-        if time.monotonic() > until:
+        if deadline.has_passed():
             return
         shares.engine.wait_a_little()
 
 
-def _take(session: pytest.Session, state: RunState, shares: Shares, record: ShareRecord) -> bool:
-    """Take a share through the test that asked for it first; return False where that cannot be, now or later."""
+def _acquire(session: pytest.Session, shares: Shares, record: ShareRecord) -> bool:
+    """Acquire a share through the test that requested it first; return False where that cannot succeed, now or later."""
     item: Any = next((item for item in session.items if item.nodeid == record.item), None)
     if item is None:
         return False
 
-    def take() -> None:
-        # The test before ends as it would now anyway, with all but the session's fixtures.
-        session._setupstate.teardown_exact(session)  # type: ignore[arg-type]  # noqa: SLF001 - see the module
-        with shares.engine.adopting():
-            _set_up_without_fixtures(session, item).getfixturevalue(record.fixture_name)
+    def acquire() -> None:
+        # The fixtures of the last test end now as they would anyway, all but the session's.
+        end_fixtures(session, keep_session=True)
+        with shares.engine.adopting(), shares.worker.running(item):
+            request_through(session, item).getfixturevalue(record.fixture_name)
 
-    error = _reported(state, take)
-    # Who was faster may die before it has cleaned up. What is lost with the share that it depends on, is.
+    error = _reported(shares.worker, acquire)
+    # A faster worker may die before it has cleaned up: then the share is there again. A share that was lost together
+    # with one it depends on stays lost.
     return error is None or (isinstance(error, NothingToTakeOverError) and error.fixture == record.fixture)
 
 
-def _set_up_without_fixtures(session: pytest.Session, item: Any) -> pytest.FixtureRequest:
-    """Let pytest set up a test that asks for no fixtures; return a request of it.
-
-    The test may be over, or the one that runs: what it has is left as it is.
-    """
-    kept = item.fixturenames, item.funcargs, item._request  # noqa: SLF001 - see the module
-    item._initrequest()  # noqa: SLF001
-    request: pytest.FixtureRequest = item._request  # noqa: SLF001
-    item.fixturenames = []
-    try:
-        session._setupstate.setup(item)  # noqa: SLF001
-    finally:
-        item.fixturenames, item.funcargs, item._request = kept  # noqa: SLF001
-    return request
-
-
-def _reported(state: RunState, call: Callable[[], None]) -> BaseException | None:
-    """Call; report what is raised, unless somebody else has been faster, and return it."""
+def _reported(worker: Worker, call: Callable[[], None]) -> BaseException | None:
+    """Make a call; report what it raises as an error of the last test's teardown, and return it."""
     reraised = (KeyboardInterrupt, pytest.exit.Exception)
     made: Any = pytest.CallInfo.from_call
     info: pytest.CallInfo[None] = made(call, when="teardown", reraise=reraised)
     if info.excinfo is None:
         return None
-    if not info.excinfo.errisinstance(NothingToTakeOverError) and state.last_item is not None:
-        # xdist passes on only reports of the test that ran last.
-        report = pytest.TestReport.from_item_and_call(state.last_item, info)
-        state.last_item.ihook.pytest_runtest_logreport(report=report)
+    if not info.excinfo.errisinstance(NothingToTakeOverError) and worker.item is not None:
+        # xdist passes on only the reports of the test that ran last.
+        report = pytest.TestReport.from_item_and_call(worker.item, info)
+        worker.item.ihook.pytest_runtest_logreport(report=report)
     return info.excinfo.value
+
+
+def end_in_place_of_controller(worker: Worker) -> None:
+    """End a run whose controller is dead, from its last worker: leave its leftovers to the next run."""
+    directory = worker.run_directory()
+    if worker.shares is not None:
+        worker.shares.engine.presence.workers.release_lease()
+    if not membership.Workers(directory, "").is_any_alive():
+        with contextlib.suppress(FileNotFoundError):  # another worker was as fast, and does it
+            leftovers_of(worker.config).end(worker.run, leftovers.end_of_dead_run(directory))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_shared_session_scope._session import identity
-from pytest_shared_session_scope._session.identity import Identity, Parameter, describe, is_needed_by, plain_text
+from pytest_shared_session_scope._session.identity import Identity, Parameter, describe, plain_text
 
 pytest.importorskip("hypothesis")
 from hypothesis import example, given, settings
@@ -209,9 +209,9 @@ def test_which_tests_need_a_share(
     item: Any = SimpleNamespace(fixturenames=names)
     if params:
         item.callspec = SimpleNamespace(params=params)
-    assert is_needed_by(item, Identity("key", "'db'", "db", parameters, inherits=False)) is expected
+    assert Identity("key", "'db'", "db", parameters, inherits=False).is_needed_by(item) is expected
 
 
 def test_item_that_has_no_fixtures_needs_none() -> None:
     item: Any = object()  # a doctest or what a plugin collects
-    assert not is_needed_by(item, Identity("key", "'db'", "db", (), inherits=False))
+    assert not Identity("key", "'db'", "db", (), inherits=False).is_needed_by(item)

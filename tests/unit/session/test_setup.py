@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_shared_session_scope._run.records import Failure
-from pytest_shared_session_scope._session.failures import describe_failure, replay
+from pytest_shared_session_scope._session.setup import describe_failure, replay
 from pytest_shared_session_scope.errors import SetupFailedError
 
 FIXTURE = "'db' (tests/conftest.py:12)"
@@ -68,7 +68,7 @@ def test_frames_of_the_package_are_left_out() -> None:
     error = raised(lambda: replay(failure, FIXTURE, "gw1"))
     text = describe_failure(error).traceback
     assert "in replay" not in text
-    assert "test_failures.py" in text
+    assert "test_setup.py" in text
 
 
 REPLAYED = {

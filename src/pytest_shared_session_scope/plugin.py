@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
 import uuid
@@ -10,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_shared_session_scope._session.options import ALWAYS, add_options, are_files_wanted, report_wanted
+from pytest_shared_session_scope._session.options import (
+    ALWAYS,
+    JSON,
+    TRACE,
+    add_options,
+    are_files_wanted,
+    report_wanted,
+)
 from pytest_shared_session_scope._session.state import DEFINITION, MASTER, STATE, RunState
 
 if TYPE_CHECKING:
@@ -18,7 +27,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_shared_session_scope._fixtures.definition import Definition
-    from pytest_shared_session_scope._reporting.messages import Death
+    from pytest_shared_session_scope._reporting.leftovers import Leftovers
+    from pytest_shared_session_scope._reporting.outcome import Death, Outcome
     from pytest_shared_session_scope._session.controller import Controller  # noqa: F401 - in a string
     from pytest_shared_session_scope.types import SharedLock
 
@@ -55,8 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker about the run, in the controller."""
-    from pytest_shared_session_scope._reporting.leftovers import ledger_of
-    from pytest_shared_session_scope._reporting.waiting import watch
+    from pytest_shared_session_scope._reporting import terminal, waiting
     from pytest_shared_session_scope._run.directory import create_directory
     from pytest_shared_session_scope._session import held
     from pytest_shared_session_scope._session.controller import Controller
@@ -65,10 +74,15 @@ def pytest_configure_node(node: Any) -> None:
     if _CONTROLLER not in stash:
         directory = create_directory(held.base_directory(node.config))
         stash[_CONTROLLER] = Controller(directory)
-        watch(node.config, directory)
         stash[STATE].run = node.workerinput["testrunuid"]
         node.config.add_cleanup(stash[_CONTROLLER].release_lease)
-        ledger_of(node.config).begin(stash[STATE].run, directory)
+        stash[STATE].note_problem(_leftovers_of(node.config).begin(stash[STATE].run, directory))
+        write_line = terminal.line_writer(node.config)
+        if write_line is not None:
+            line = waiting.WaitingLine(write_line, functools.partial(waiting.look, directory))
+            line.start()
+            stash[_CONTROLLER].waiting_line = line
+            node.config.add_cleanup(line.stop)
     stash[_CONTROLLER].expect(node)
 
 
@@ -103,9 +117,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Tell what earlier runs did not clean up."""
     if config.stash[STATE].is_worker:  # it has a terminal, which nobody sees
         return []
-    from pytest_shared_session_scope._reporting.leftovers import ledger_of
-
-    return [f"an earlier run: {line}" for line in ledger_of(config).tell()]
+    return [f"an earlier run: {line}" for line in _leftovers_of(config).report()]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -119,15 +131,36 @@ def _end(config: pytest.Config, terminalreporter: pytest.TerminalReporter | None
     directory, deaths = _directory_and_deaths(config)
     state = config.stash[STATE]
     state.is_told = True
-    left: list[str] = []
-    if (directory is not None and _has_shares(directory)) or state.report == ALWAYS:
-        from pytest_shared_session_scope._reporting import terminal
+    has_shares = directory is not None and _has_shares(directory)
+    if directory is not None and not has_shares:
+        state.note_problem(_leftovers_of(config).end(state.run, []))
+    if has_shares or state.report == ALWAYS or state.problems:
+        from pytest_shared_session_scope._reporting import summary, terminal
 
-        left = terminal.tell(terminalreporter, config, terminal.facts_of(config, directory, deaths))
-    if directory is not None:
-        from pytest_shared_session_scope._reporting.leftovers import ledger_of
+        outcome = _outcome_of(config, directory, deaths)
+        if has_shares:
+            state.note_problem(_leftovers_of(config).end(state.run, summary.not_cleaned_up(outcome)))
+        if terminalreporter is not None:
+            durations = config.getoption("durations", None)
+            terminal.report_outcome(
+                terminalreporter, outcome, when=state.report, durations=durations, problems=state.problems
+            )
 
-        ledger_of(config).end(state.run, left)
+
+def _leftovers_of(config: pytest.Config) -> Leftovers:
+    from pytest_shared_session_scope._reporting.leftovers import Leftovers
+
+    return Leftovers.in_cache(getattr(config, "cache", None))
+
+
+def _outcome_of(config: pytest.Config, directory: Path | None, deaths: Mapping[str, Death]) -> Outcome:
+    from pytest_shared_session_scope._reporting import outcome
+
+    state = config.stash[STATE]
+    if directory is None:
+        return outcome.Outcome((), (), deaths)
+    mine = {} if state.shares is None else {state.worker: state.shares.engine.observed.takes}
+    return outcome.read(directory, deaths, mine)
 
 
 def _directory_and_deaths(config: pytest.Config) -> tuple[Path | None, Mapping[str, Death]]:
@@ -188,8 +221,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     """Note that nothing is asked for any more, before pytest ends the fixtures that are left."""
     config = session.config
     if _CONTROLLER in config.stash:
-        config.stash[_CONTROLLER].close()
-    if _CONTROLLER in config.stash:
+        controller = config.stash[_CONTROLLER]
+        controller.close()
+        if controller.waiting_line is not None:
+            config.stash[STATE].note_problem(controller.waiting_line.stop())
         return
     _drain(session, session.config.stash[STATE], is_cut_short=exitstatus not in _NORMAL_ENDS)
 
@@ -201,9 +236,18 @@ def pytest_sessionfinish_after_fixtures(session: pytest.Session) -> None:
     if _CONTROLLER not in session.config.stash and state.directory is not None:
         _clean_up_what_is_left(session, state, state.directory)
     if not state.is_worker and are_files_wanted(session.config):
-        from pytest_shared_session_scope._reporting import terminal
+        _write_files(session.config, state)
 
-        terminal.write_files(session.config, terminal.facts_of(session.config, *_directory_and_deaths(session.config)))
+
+def _write_files(config: pytest.Config, state: RunState) -> None:
+    from pytest_shared_session_scope._reporting import exports
+
+    outcome = _outcome_of(config, *_directory_and_deaths(config))
+    report, trace = config.getoption(JSON), config.getoption(TRACE)
+    if report is not None:
+        state.note_problem(exports.write_json(config.invocation_params.dir / report, outcome, state.run))
+    if trace is not None:
+        state.note_problem(exports.write_trace(config.invocation_params.dir / trace, outcome))
 
 
 def _clean_up_what_is_left(session: pytest.Session, state: RunState, directory: Path) -> None:
@@ -215,9 +259,19 @@ def _clean_up_what_is_left(session: pytest.Session, state: RunState, directory: 
         state.shares.engine.observed.write(directory, state.worker)
     if state.is_controller_dead():
         # Here, since without its controller xdist lets a worker come no further.
-        from pytest_shared_session_scope._reporting.leftovers import end_in_place_of_controller
+        _end_in_place_of_controller(session.config, state, directory)
 
-        end_in_place_of_controller(session.config, state)
+
+def _end_in_place_of_controller(config: pytest.Config, state: RunState, directory: Path) -> None:
+    """End a run whose controller is dead, from its last worker."""
+    from pytest_shared_session_scope._reporting.leftovers import end_dead_run
+    from pytest_shared_session_scope._run import membership
+
+    if state.shares is not None:
+        state.shares.engine.presence.workers.release_lease()
+    if not membership.Workers(directory, "").is_any_alive():
+        with contextlib.suppress(FileNotFoundError):  # another worker was as fast, and does it
+            _leftovers_of(config).end(state.run, end_dead_run(directory))
 
 
 def _has_shares(directory: Path) -> bool:

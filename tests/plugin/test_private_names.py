@@ -32,19 +32,17 @@ OF_PYTEST = {
 }
 # Options by the names that their plugins give them, and plugins by theirs; ours are no others' business.
 OPTIONS = {
-    "capture",
     "dist",
     "durations",
     "fulltrace",
     "maxfail",
     "maxworkerrestart",
     "numprocesses",
-    "verbose",
     "xmlpath",
 }
-PLUGINS = {"dsession", "terminal", "terminalreporter"}
+PLUGINS = {"terminal", "terminalreporter"}
 # What is public in its class, and not promised to be there.
-OF_OTHERS = {"add_global_property", "execution_count", "queue", "reset_tracked_lines"}
+OF_OTHERS = {"add_global_property", "execution_count", "reset_tracked_lines"}
 OF_PYTHON = {"_fields", "_getframe", "_make"}
 OF_PYDANTIC = {
     "__get_pydantic_core_schema__",
@@ -307,37 +305,15 @@ def test_of_a_session_that_stops(suite: Suite) -> None:
     assert (failed, why) == (1, "stopping after 1 failures")
 
 
-def test_of_xdist_s_loop(suite: Suite) -> None:
-    """It waits at a queue, whose `get` can be another."""
-    suite.write(
-        conftest="""
-            @pytest.hookimpl(optionalhook=True)
-            def pytest_configure_node(node):
-                events = node.config.pluginmanager.get_plugin("dsession").queue
-                get = events.get
-
-                def get_and_log(block=True, timeout=None):
-                    log("asked", block, timeout is None or timeout > 0)
-                    return get(block, timeout)
-
-                events.get = get_and_log
-        """,
-        test_it="def test_it(): ...",
-    )
-    suite.run(workers=1).assert_outcomes(passed=1)
-    assert suite.words("asked")
-    assert all(words[1:] == [True, True] for words in suite.words("asked"))
-
-
 def test_of_the_terminal(suite: Suite) -> None:
     suite.write(
         conftest="""
             def pytest_sessionfinish(session):
                 manager = session.config.pluginmanager
                 reporter = manager.get_plugin("terminalreporter")
-                assert not reporter.isatty  # a method would be true; pytest 9 has both in one
                 assert reporter.verbosity == 0
-                reporter.ensure_newline()
+                session.config.get_terminal_writer().write("some dots")
+                assert session.config.get_terminal_writer().width_of_current_line >= len("some dots")
                 reporter.section("of its own", red=True)
                 reporter.line("a line", red=True)
                 reporter.write("some words\\n", flush=True)

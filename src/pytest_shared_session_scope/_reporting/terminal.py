@@ -1,102 +1,96 @@
-"""What is told of a run at its end, on the terminal and in files. Loaded where a fixture was shared, or it is asked.
+"""The section about shared fixtures at the end of a run, and lines in the middle of it, on pytest's terminal.
 
-Called by the plugin in the process that pytest was started as: the controller, or the only one.
+The only module of this package that knows pytest.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pytest_shared_session_scope._reporting import outcome, summary
-from pytest_shared_session_scope._session.options import ALWAYS, AUTO, JSON, TRACE
-from pytest_shared_session_scope._session.state import STATE
+from pytest_shared_session_scope._reporting import summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     import pytest
 
-    from pytest_shared_session_scope._reporting.messages import Death
     from pytest_shared_session_scope._reporting.outcome import Outcome
 
-
-def facts_of(config: pytest.Config, directory: Path | None, deaths: Mapping[str, Death]) -> Outcome:
-    """Return what the run has shared."""
-    state = config.stash[STATE]
-    if directory is None:
-        return outcome.Outcome((), (), deaths)
-    mine = {} if state.shares is None else {state.worker: state.shares.engine.observed.takes}
-    return outcome.read(directory, deaths, mine)
+# When to print the whole section. `auto`: with -v, and when something went wrong.
+When: TypeAlias = Literal["auto", "always", "never"]
 
 
-def tell(terminalreporter: pytest.TerminalReporter | None, config: pytest.Config, facts: Outcome) -> list[str]:
-    """Print the section, if there is something to say, and where; return what was not cleaned up."""
-    left = summary.not_cleaned_up(facts)
-    if terminalreporter is None:
-        return left
-    lines = _lines(config, facts, left)
+def report_outcome(
+    reporter: pytest.TerminalReporter,
+    outcome: Outcome,
+    *,
+    when: When,
+    durations: int | None = None,
+    problems: Sequence[str] = (),
+) -> None:
+    """Print the section if there is anything to print.
+
+    `durations` is pytest's option of that name, `problems` are failures of the reporting itself.
+    """
+    width = max(shutil.get_terminal_size().columns, 80)
+    lines = section(outcome, width, when=when, verbosity=reporter.verbosity, durations=durations)
+    lines += [summary.Line(text, {"red": True}) for text in problems]
     if lines:
-        terminalreporter.section("shared fixtures", red=bool(left))
+        reporter.section("shared fixtures", red=bool(problems or summary.not_cleaned_up(outcome)))
     for line in lines:
-        terminalreporter.line(line.text, **line.markup)
-    return left
+        reporter.line(line.text, **line.markup)
 
 
-def _lines(config: pytest.Config, facts: Outcome, left: list[str]) -> list[summary.Line]:
-    durations: int | None = config.getoption("durations", None)
-    if is_wanted(config, facts):
-        return summary.lines(facts, max(shutil.get_terminal_size().columns, 80), durations)
-    lines = [summary.Line(text, {"red": True}) for text in left]
-    if durations is not None and config.stash[STATE].report == AUTO:
-        # Else what pytest prints of them would blame the tests that waited.
-        lines += summary.whose_durations(facts, durations)
+def section(outcome: Outcome, width: int, *, when: When, verbosity: int, durations: int | None) -> list[summary.Line]:
+    """Return the lines to print: all of them, or only those about missing cleanups and about pytest's durations."""
+    if is_wanted(outcome, when, verbosity):
+        return summary.lines(outcome, width, durations)
+    lines = [summary.Line(text, {"red": True}) for text in summary.not_cleaned_up(outcome)]
+    if durations is not None and when == "auto":
+        # Otherwise pytest's list of durations would blame the tests that waited for others.
+        lines += summary.durations_of_shares(outcome, durations)
     return lines
 
 
-def new_reporter(config: pytest.Config) -> pytest.TerminalReporter | None:
-    """Return what to tell with where pytest asks for no summary; None without a terminal.
+def is_wanted(outcome: Outcome, when: When, verbosity: int) -> bool:
+    """Whether to print the whole section."""
+    if when != "auto":
+        return when == "always"
+    return bool(outcome.setups) and (verbosity > 0 or (outcome.went_wrong and verbosity == 0))
 
-    That is so after an internal error, and where another plugin, as pytest-rich, took the reporter's place.
+
+def new_reporter(config: pytest.Config) -> pytest.TerminalReporter | None:
+    """Return a reporter for runs in which pytest does not ask plugins for their summaries; None with `-p no:terminal`.
+
+    pytest does not ask after an internal error, nor if another plugin, such as pytest-rich, replaces its reporter.
     """
     if config.pluginmanager.is_blocked("terminal"):
         return None
-    # The class that pytest's own plugin brings: pytest 7 does not export it.
+    # From the module that is registered as pytest's plugin, because pytest 7 does not export the class.
     terminal: Any = config.pluginmanager.get_plugin("terminal")
     reporter: pytest.TerminalReporter = terminal.TerminalReporter(config)
     return reporter
 
 
-def write_files(config: pytest.Config, facts: Outcome) -> None:
-    """Write the files that were asked for."""
-    path = _path(config, JSON)
-    if path is not None:
-        from pytest_shared_session_scope._reporting.json_report import report
-
-        path.write_text(report(facts, config.stash[STATE].run).model_dump_json(indent=2) + "\n", "utf-8")
-    path = _path(config, TRACE)
-    if path is not None:
-        from pytest_shared_session_scope._reporting.trace import trace
-
-        path.write_text(json.dumps(trace(facts)), "utf-8")
-
-
-def _path(config: pytest.Config, option: str) -> Path | None:
-    """Return where a file is to be written, in a directory that is there."""
-    name: str | None = config.getoption(option)
-    if name is None:
+def line_writer(config: pytest.Config) -> Callable[[str], None] | None:
+    """Return a function that prints a line between pytest's own lines; None with `-q` or without pytest's reporter."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or reporter.verbosity < 0:
         return None
-    path = config.invocation_params.dir / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    writer = config.get_terminal_writer()
+
+    def write_line(text: str) -> None:
+        is_line_open = bool(writer.width_of_current_line)
+        before = "\n" if is_line_open else ""
+        # With -v, pytest ends any line that it has left open before it prints the next one.
+        after = "" if is_line_open and reporter.verbosity > 0 else "\n"
+        # One call, so that a line of the main thread cannot end up inside this one.
+        reporter.write(f"{before}{text}{after}", flush=True)
+        # pytest-sugar moves the cursor back up to the line of each test file, and has to know of the additional line.
+        getattr(reporter, "reset_tracked_lines", _do_nothing)()
+
+    return write_line
 
 
-def is_wanted(config: pytest.Config, facts: Outcome) -> bool:
-    """Say whether the whole section is wanted, by the option, the ini, or since something went wrong."""
-    word = config.stash[STATE].report
-    if word != AUTO:
-        return word == ALWAYS
-    verbosity = int(config.getoption("verbose") or 0)
-    return bool(facts.setups) and (verbosity > 0 or (facts.went_wrong and verbosity == 0))
+def _do_nothing() -> None:
+    """Replace a method that pytest's own reporter does not have."""

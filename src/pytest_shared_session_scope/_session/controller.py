@@ -7,13 +7,15 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope._reporting.messages import Death
+from pytest_shared_session_scope._reporting.outcome import Death
 from pytest_shared_session_scope._run.membership import CLOSED, CONTROLLER, EXPECTED, GONE, Workers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
+    from pytest_shared_session_scope._reporting.waiting import WaitingLine
 
 # The key in xdist's `workerinput` under which a worker finds what the controller tells it.
 INPUT: Final = "shared_session_scope"
@@ -28,6 +30,7 @@ class Controller:
         self._workers = Workers(directory, CONTROLLER)
         self._workers.hold_lease()
         self.release_lease = self._workers.release_lease
+        self.waiting_line: WaitingLine | None = None
         self._crashes = 0
         self._finished: set[str] = set()
         # Workers that crashed and will be replaced: until their replacement is expected, they count as able to ask.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pytest_shared_session_scope._engine.decisions import Verdict
 from pytest_shared_session_scope._engine.engine import Engine
 from pytest_shared_session_scope._engine.share import Share
-from pytest_shared_session_scope._reporting.leftovers import ledger_of
+from pytest_shared_session_scope._reporting.leftovers import Leftovers
 from pytest_shared_session_scope._run import lock_holder, locks, membership
 from pytest_shared_session_scope._run.directory import create_directory
 from pytest_shared_session_scope._run.records import Kind
@@ -162,7 +162,8 @@ def directory_of(config: pytest.Config, state: RunState) -> Path:
         workers = membership.Workers(state.directory, membership.CONTROLLER)
         workers.hold_lease()
         config.add_cleanup(workers.release_lease)
-        ledger_of(config).begin(state.run, state.directory)
+        leftovers = Leftovers.in_cache(getattr(config, "cache", None))
+        state.note_problem(leftovers.begin(state.run, state.directory))
     return state.directory
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
+
+if TYPE_CHECKING:
+    from pytest_shared_session_scope._reporting.terminal import When
 
 REPORT: Final = "shared_session_scope_report"
 JSON: Final = "--shared-report-json"
@@ -58,9 +61,9 @@ def are_files_wanted(config: pytest.Config) -> bool:
     return bool(config.getoption(JSON) or config.getoption(TRACE))
 
 
-def report_wanted(config: pytest.Config) -> str:
+def report_wanted(config: pytest.Config) -> When:
     """Return when the section is wanted. Raises `UsageError` for a word that is not known."""
     word: str = config.getoption(REPORT) or config.getini(REPORT)
     if word not in (AUTO, ALWAYS, NEVER):
         raise pytest.UsageError(f"{REPORT} = {word} in the configuration: it can be auto, always or never")
-    return word
+    return cast("When", word)

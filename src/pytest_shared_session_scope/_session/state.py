@@ -13,6 +13,7 @@ from pytest_shared_session_scope._session.options import NEVER
 from pytest_shared_session_scope._session.timer import Timer
 
 if TYPE_CHECKING:
+    from pytest_shared_session_scope._reporting.terminal import When
     from pytest_shared_session_scope._run.membership import Workers
     from pytest_shared_session_scope._run.progress import Progress
     from pytest_shared_session_scope._session.held import Shares
@@ -30,7 +31,8 @@ class RunState:
     the process id of a controller that started this process, None where there is none. `is_each` says that every worker
     runs every test (`--dist each`). `shares`, `progress` and `workers` are there once a shared fixture is. `last_item`
     is the test that ran last in this process, `report` when the section at the end is wanted, `is_told` whether what
-    the run did not clean up was told. `timer` is pytest-timeout's.
+    the run did not clean up was told, `problems` messages about failures of the reporting itself. `timer` is
+    pytest-timeout's.
     """
 
     worker: str
@@ -43,8 +45,14 @@ class RunState:
     workers: Workers | None = None
     last_item: pytest.Item | None = None
     timer: Timer = dataclasses.field(default_factory=Timer)
-    report: str = NEVER
+    report: When = NEVER
     is_told: bool = False
+    problems: list[str] = dataclasses.field(default_factory=list[str])
+
+    def note_problem(self, message: str | None) -> None:
+        """Keep a message about a failure of the reporting itself, for the end of the run."""
+        if message is not None:
+            self.problems.append(message)
 
     @property
     def is_worker(self) -> bool:

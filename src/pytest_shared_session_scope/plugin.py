@@ -6,7 +6,7 @@ process has both roles. This module is imported in every run, so it imports noth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
@@ -17,9 +17,10 @@ from pytest_shared_session_scope._session.worker import WORKER, Worker, collecti
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from pytest_shared_session_scope._reporting.terminal import When
     from pytest_shared_session_scope.types import SharedLock
 
-_REPORT_WORDS: Final = ("auto", "always", "never")
+_WHEN: Final = ("auto", "always", "never")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,11 +66,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Determine the role of this process, and register the plugin objects of that role."""
     given = getattr(config, "workerinput", {})
-    report = _report_word(config)
+    when = _when_to_report(config)
     if WORKER_INPUT in given:
         _register(config, Worker.of_xdist(config, given["workerid"], given["testrunuid"], given[WORKER_INPUT]))
     elif not config.getoption("collectonly"):  # a run that only collects shares nothing, and has no role
-        controller = Controller(config, report)
+        controller = Controller(config, when)
         config.pluginmanager.register(controller, "shared_session_scope_controller")
         if not _distributes(config):
             _register(config, Worker(config, "master", controller.run, controller.make_directory))
@@ -85,11 +86,11 @@ def _register(config: pytest.Config, worker: Worker) -> None:
     config.pluginmanager.register(worker, "shared_session_scope_worker")
 
 
-def _report_word(config: pytest.Config) -> str:
+def _when_to_report(config: pytest.Config) -> When:
     word: str = config.getoption(REPORT) or config.getini(REPORT)
-    if word not in _REPORT_WORDS:
+    if word not in _WHEN:
         raise pytest.UsageError(f"{REPORT} = {word} in the configuration: it can be auto, always or never")
-    return word
+    return cast("When", word)
 
 
 @pytest.hookimpl(trylast=True)  # after plugins that turn fixture names into parameters

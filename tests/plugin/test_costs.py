@@ -76,7 +76,7 @@ def test_what_a_run_shared_is_read_by_one_process(suite: Suite) -> None:
             setattr(owner, name, logged)
 
         logging("reads", outcome, "read")
-        logging("tells of earlier runs", leftovers.Leftovers, "tell")
+        logging("reports earlier runs", leftovers.Leftovers, "report")
         logging("ends", leftovers.Leftovers, "end")
 
         @shared_session_scope_fixture
@@ -90,4 +90,4 @@ def test_what_a_run_shared_is_read_by_one_process(suite: Suite) -> None:
         """,
     )
     suite.run("-v", "-p", "cacheprovider", workers=2).assert_outcomes(passed=4)
-    assert suite.events == [["master", "tells of earlier runs"], ["master", "reads"], ["master", "ends"]]
+    assert suite.events == [["master", "reports earlier runs"], ["master", "reads"], ["master", "ends"]]

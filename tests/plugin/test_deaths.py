@@ -155,7 +155,7 @@ def test_during_a_setup(suite: Suite, kind: str) -> None:
     result.assert_outcomes(passed=11, failed=1)
     words = [words for _, *words in suite.events]
     assert words == [["begin"], ["die"], ["begin"], ["setup"], *([["cleanup"]] if kind != "int" else [])]
-    result.stdout.fnmatch_lines(["not cleaned up: *'fragile'* died at * while it set it up*"] * (kind != "int"))
+    result.stdout.fnmatch_lines(["not cleaned up: *'fragile'* crashed at * while setting it up*"] * (kind != "int"))
 
 
 def test_during_a_cleanup(suite: Suite) -> None:

@@ -1,4 +1,4 @@
-"""What cannot be cleaned up is told at the end of the run, and once more at the start of the next."""
+"""A share that was not cleaned up is reported at the end of the run, and once more at the start of the next."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import psutil
 import pytest
 from conftest import Suite
 
-# Its own cache, which holds what a run leaves to be told by the next.
+# The suite's own cache, which keeps the leftovers of a run for the next one.
 CACHE = ["-p", "cacheprovider"]
 
 
-def _told(result: pytest.RunResult) -> list[str]:
+def _reported(result: pytest.RunResult) -> list[str]:
     return [line for line in result.outlines if "not cleaned up" in line]
 
 
-def test_the_only_holder_dies_and_nobody_can_see_the_fixture(suite: Suite) -> None:
+def test_only_holder_crashes_and_no_other_worker_sees_the_fixture(suite: Suite) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -36,18 +36,18 @@ def test_the_only_holder_dies_and_nobody_can_see_the_fixture(suite: Suite) -> No
     result = suite.run("--max-worker-restart=0", *CACHE, workers=1)
     result.assert_outcomes(failed=1)
     line = (
-        "not cleaned up: shared fixture 'db' (conftest.py:*): worker gw0 set it up in test_it.py::test_it and died at "
-        "??:??:?? in test_it.py::test_it; its value is 'postgres'"
+        "not cleaned up: shared fixture 'db' (conftest.py:*): worker gw0 set it up in test_it.py::test_it and "
+        "crashed at ??:??:?? in test_it.py::test_it; its value is 'postgres'"
     )
     result.stdout.fnmatch_lines(["=* shared fixtures =*", line])
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     quiet = suite.run("-q", "--collect-only", *CACHE)
-    assert _told(quiet) == []
+    assert _reported(quiet) == []
     suite.run("--collect-only", *CACHE).stdout.fnmatch_lines([f"an earlier run: {line}"])
-    assert _told(suite.run("--collect-only", *CACHE)) == []
+    assert _reported(suite.run("--collect-only", *CACHE)) == []
 
 
-def test_a_lost_teardown_is_told_though_the_share_was_set_up_again(suite: Suite) -> None:
+def test_lost_teardown_is_reported_though_the_share_was_set_up_again(suite: Suite) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -67,13 +67,15 @@ def test_a_lost_teardown_is_told_though_the_share_was_set_up_again(suite: Suite)
     result = suite.run(workers=1)
     result.assert_outcomes(failed=1, passed=3)
     assert [words for _, *words in suite.events] == [["setup"], ["setup"], ["cleanup"]]
-    assert len(_told(result)) == 1
+    assert len(_reported(result)) == 1
     result.stdout.fnmatch_lines(
-        ["not cleaned up: shared fixture 'server' *: worker gw0 set it up in *0* and died at * in *0*; its value is *"]
+        [
+            "not cleaned up: shared fixture 'server' *: worker gw0 set it up in *0* and crashed at * in *0*; its value is *"
+        ]
     )
 
 
-def test_a_death_inside_a_setup_is_told(suite: Suite) -> None:
+def test_crash_during_a_setup_is_reported(suite: Suite) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -88,14 +90,14 @@ def test_a_death_inside_a_setup_is_told(suite: Suite) -> None:
     result = suite.run("--max-worker-restart=0", workers=1)
     result.stdout.fnmatch_lines(
         [
-            "not cleaned up: shared fixture 'db' *: worker gw0 died at * in test_it.py::test_it while it set it up, "
-            "asked for by test_it.py::test_it"
+            "not cleaned up: shared fixture 'db' *: worker gw0 crashed at * in test_it.py::test_it while setting "
+            "it up for test_it.py::test_it"
         ]
     )
 
 
 @pytest.mark.parametrize("workers", [1, 2], ids=["its only worker", "another worker has ended"])
-def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite, workers: int) -> None:
+def test_run_whose_processes_were_all_killed_is_reported_by_the_next(suite: Suite, workers: int) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -123,7 +125,7 @@ def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite,
         assert time.monotonic() < until
         time.sleep(0.01)
     while_it_runs = suite.pytester.runpytest_subprocess("-p", "shared_session_scope", "--collect-only", timeout=60)
-    assert _told(while_it_runs) == []
+    assert _reported(while_it_runs) == []
     children = psutil.Process(run.pid).children(recursive=True)
     for pid in [run.pid, *(child.pid for child in children)]:
         os.kill(pid, signal.SIGKILL)
@@ -133,7 +135,7 @@ def test_a_run_whose_processes_were_all_killed_is_told_by_the_next(suite: Suite,
     result.stdout.fnmatch_lines(
         [
             "an earlier run: not cleaned up: shared fixture 'db' *: worker gw? set it up in test_it.py::test_it, and "
-            "the run was ended before it was cleaned up; its value is 'postgres'"
+            "the run ended before it was cleaned up; its value is 'postgres'"
         ]
     )
 
@@ -150,7 +152,7 @@ def db() -> SharedGenerator[str]:
 """
 
 
-def test_a_run_that_ends_with_an_internal_error_tells(suite: Suite) -> None:
+def test_run_that_ends_with_an_internal_error_reports(suite: Suite) -> None:
     """pytest shows no summary of such a run."""
     suite.write(
         conftest=ONLY_HOLDER
@@ -163,21 +165,21 @@ def pytest_handlecrashitem():
     result = suite.run("--max-worker-restart=0", *CACHE, workers=1)
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
     result.stdout.fnmatch_lines(["not cleaned up: shared fixture 'db' (conftest.py:*): worker gw0 set it up in *"])
-    assert len(_told(result)) == 1
-    assert len(_told(suite.run("--collect-only", *CACHE))) == 1
-    assert _told(suite.run("--collect-only", *CACHE)) == []
+    assert len(_reported(result)) == 1
+    assert len(_reported(suite.run("--collect-only", *CACHE))) == 1
+    assert _reported(suite.run("--collect-only", *CACHE)) == []
 
 
-def test_a_run_without_a_terminal_leaves_it_to_the_next(suite: Suite) -> None:
+def test_run_without_a_terminal_leaves_it_to_the_next(suite: Suite) -> None:
     suite.write(conftest=ONLY_HOLDER, test_it=KILLED)
     result = suite.run("--max-worker-restart=0", "-p", "no:terminal", *CACHE, workers=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert _told(result) == []
+    assert _reported(result) == []
     suite.run("--collect-only", *CACHE).stdout.fnmatch_lines(["an earlier run: not cleaned up: shared fixture 'db' *"])
-    assert _told(suite.run("--collect-only", *CACHE)) == []
+    assert _reported(suite.run("--collect-only", *CACHE)) == []
 
 
-def test_an_ordinary_run_tells_nothing(suite: Suite) -> None:
+def test_ordinary_run_reports_nothing(suite: Suite) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -189,5 +191,5 @@ def test_an_ordinary_run_tells_nothing(suite: Suite) -> None:
     )
     for workers in (None, 2):
         for _ in range(2):
-            assert _told(suite.run(*CACHE, workers=workers)) == []
+            assert _reported(suite.run(*CACHE, workers=workers)) == []
     assert list((suite.path / ".pytest_cache/d/shared-session-scope").iterdir()) == []

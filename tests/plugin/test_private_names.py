@@ -28,7 +28,6 @@ OF_PYTEST = {
 }
 # Options by the names that their plugins give them, and plugins by theirs; ours are no others' business.
 OPTIONS = {
-    "capture",
     "dist",
     "durations",
     "fulltrace",
@@ -291,9 +290,9 @@ def test_of_the_terminal(suite: Suite) -> None:
             def pytest_sessionfinish(session):
                 manager = session.config.pluginmanager
                 reporter = manager.get_plugin("terminalreporter")
-                assert not reporter.isatty  # a method would be true; pytest 9 has both in one
                 assert reporter.verbosity == 0
-                reporter.ensure_newline()
+                session.config.get_terminal_writer().write("some dots")
+                assert session.config.get_terminal_writer().width_of_current_line >= len("some dots")
                 reporter.section("of its own", red=True)
                 reporter.line("a line", red=True)
                 reporter.write("some words\\n", flush=True)

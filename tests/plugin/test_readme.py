@@ -20,12 +20,14 @@ import pytest
 from codec_cases import fingerprint
 from conftest import Suite
 from readme_types import REFUSED, TRAVELS, UNANNOTATED
-from samples import SETUP
+from samples import FAILURE, SETUP, altered, outcome_of
 
 from pytest_shared_session_scope import errors, shared_session_scope_fixture
 from pytest_shared_session_scope._codec.codec import Codec, typed_codec, untyped_codec
-from pytest_shared_session_scope._reporting import json_report, summary
-from pytest_shared_session_scope._reporting.outcome import Outcome
+from pytest_shared_session_scope._engine.timings import NOTHING, READ, SET_UP
+from pytest_shared_session_scope._reporting import exports, summary
+from pytest_shared_session_scope._reporting.outcome import Death, End
+from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope.errors import SharedFixtureError
 
 ROOT = Path(__file__).parents[2]
@@ -282,8 +284,7 @@ def test_links_lead_somewhere() -> None:
 def test_the_section_about_a_run() -> None:
     """Its shape is what real workers print in `test_report.py`."""
     text, _ = _of("See what a run shared", "text")
-    facts = Outcome((SETUP,), ("gw0", "gw1", "gw2"), {})
-    assert [line.text for line in summary.lines(facts, 80)] == text.splitlines()
+    assert [line.text for line in summary.lines(outcome_of(SETUP), 80)] == text.splitlines()
 
 
 def test_the_picture(suite: Suite) -> None:
@@ -336,28 +337,24 @@ def test_the_options_of_the_decorator() -> None:
 
 
 def test_the_fields_of_the_json_report() -> None:
-    told = [re.findall(r"`([^`]+)`", row[0]) for row in _rows("field")]
-    assert [name for names in told for name in names] == [*json_report.SetupReport.model_fields]
+    report = exports.report(outcome_of(altered(failure=FAILURE), gw0=Death("12:00:01")), "run")
+    [setup], [death] = report["setups"], report["deaths"]
+    fields = [re.findall(r"`([^`]+)`", row[0]) for row in _rows("field")]
+    assert [name for names in fields for name in names] == [*setup]
     meaning = {row[0]: row[1] for row in _rows("field")}
-    (said,) = [line for line in README.splitlines() if "The JSON has" in line]
-    for text, model in (
-        (meaning["`takes`"], json_report.TakeReport),
-        (meaning["`cleanup`"], json_report.CleanupReport),
-        (meaning["`failure`"], json_report.FailureReport),
-        (said[said.index("The JSON has") :], json_report.DeathReport),
-        (said[said.index("The JSON has") :], json_report.Report),
+    (top,) = [line for line in README.splitlines() if "The JSON has" in line]
+    top = top[top.index("The JSON has") :]
+    for text, data in (
+        (meaning["`takes`"], setup["takes"][0]),
+        (meaning["`cleanup`"], setup["cleanup"]),
+        (meaning["`failure`"], setup["failure"]),
+        (top, death),
+        (top, report),
     ):
-        assert model.model_fields.keys() <= set(re.findall(r"`([^`]+)`", text))
-    words = {word for schema in _schemas(json_report.Report.model_json_schema()) for word in schema.get("enum", [])}
+        assert data.keys() <= set(re.findall(r"`([^`]+)`", text))
+    words = {*(end.value for end in End), *(kind.value for kind in Kind), SET_UP, READ, NOTHING}
+    words |= {"error", "fail", "skip", "xfail", "exit"}
     assert words <= set(re.findall(r"`([^`]+)`", " ".join(meaning.values())))
-
-
-def _schemas(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield a JSON schema, and each schema in it."""
-    if isinstance(schema, dict):
-        yield schema
-    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []:
-        yield from _schemas(inner)
 
 
 def test_the_table_of_errors() -> None:

@@ -19,6 +19,7 @@ from pytest_shared_session_scope._engine.engine import Engine, NothingToTakeOver
 from pytest_shared_session_scope._engine.orphans import Search, Unfinished, is_waited_for, revive
 from pytest_shared_session_scope._engine.share import Share
 from pytest_shared_session_scope._reporting import outcome
+from pytest_shared_session_scope._reporting.outcome import End
 from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._run.directory import create_directory, share_keys
 from pytest_shared_session_scope._run.records import Failure, Kind, ShareRecord
@@ -358,7 +359,7 @@ class Simulation:
         return {
             (setup.record.fixture_name, setup.record.worker)
             for setup in outcome.read(self.directory, {}, {}).setups
-            if setup.end == outcome.NOT_CLEANED_UP
+            if setup.end is End.NOT_CLEANED_UP
         }
 
     def _node(self, worker: Worker) -> Any:

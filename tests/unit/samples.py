@@ -1,10 +1,11 @@
-"""One setup of a shared fixture as a run records it, for the tests of what is reported."""
+"""One setup of a shared fixture and its acquisitions, as a run records them, for the tests of the reports."""
 
 from __future__ import annotations
 
+import dataclasses
+
 from pytest_shared_session_scope._engine.timings import READ, SET_UP, Take
-from pytest_shared_session_scope._reporting import outcome
-from pytest_shared_session_scope._reporting.outcome import Setup
+from pytest_shared_session_scope._reporting.outcome import Death, End, Outcome, Setup
 from pytest_shared_session_scope._run.records import Failure, ShareRecord
 
 RECORD = ShareRecord(
@@ -26,10 +27,22 @@ RECORD = ShareRecord(
     cleanup_started=1003.0,
     cleanup_seconds=0.05,
 )
-TAKES = (
+ACQUISITIONS = (
     ("gw1", Take("db-1", "test_a.py::test_one", 1000.0, 0.0, SET_UP, 2.5, 1)),
     ("gw0", Take("db-1", "test_b.py::test_two", 1000.1, 2.4, READ, 0.001, 1)),
     ("gw2", Take("db-1", "test_c.py::test_three", 1001.0, 1.5, READ, 0.001, 1)),
 )
-SETUP = Setup("db-1", RECORD, outcome.CLEANED_UP, TAKES)
+SETUP = Setup("db-1", RECORD, End.CLEANED_UP, ACQUISITIONS)
 FAILURE = Failure("error", "OSError", "no route\nto the host", "")
+
+
+def outcome_of(*setups: Setup, **deaths: Death) -> Outcome:
+    """Return the outcome of a run with these setups and crashes."""
+    workers = {worker for setup in setups for worker, _ in setup.acquisitions} | {s.record.worker for s in setups}
+    return Outcome(setups, tuple(sorted(workers)), deaths)
+
+
+def altered(setup: Setup = SETUP, end: End = End.CLEANED_UP, **fields: object) -> Setup:
+    """Return the setup with another end, and other fields in its record."""
+    record = setup.record._replace(**fields)  # type: ignore[arg-type]
+    return dataclasses.replace(setup, record=record, end=end)

@@ -16,6 +16,7 @@ import pytest
 from typing_extensions import Unpack
 
 from pytest_shared_session_scope._fixtures import validation
+from pytest_shared_session_scope._fixtures.consumers import check_parameters
 from pytest_shared_session_scope._fixtures.definition import Definition, Options
 from pytest_shared_session_scope._fixtures.signatures import (
     DeserializeWithoutSerialize,
@@ -33,7 +34,6 @@ from pytest_shared_session_scope._fixtures.signatures import (
     TypedFixtureDecorator,
     ValueT,
 )
-from pytest_shared_session_scope._fixtures.consumers import check_parameters
 from pytest_shared_session_scope._session.worker import DEFINITION, collection_checks
 from pytest_shared_session_scope.store import FileStore, JsonStore
 from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store

@@ -15,7 +15,14 @@ from pytest_shared_session_scope._fixtures.annotations import (
     sharing_of,
     value_of_two_yields,
 )
-from pytest_shared_session_scope._fixtures.generators import FIRST_IS_NOT_SENT, NONE_IS_TAKEN, ONCE_INSTEAD, Returns, YieldsOnce, YieldsTwice
+from pytest_shared_session_scope._fixtures.generators import (
+    FIRST_IS_NOT_SENT,
+    NONE_IS_TAKEN,
+    ONCE_INSTEAD,
+    Returns,
+    YieldsOnce,
+    YieldsTwice,
+)
 from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope.errors import DefinitionError
 from pytest_shared_session_scope.store import holds_of
@@ -93,8 +100,10 @@ class Definition:
 
     def start(self, fixture, call):
         kind = self.kind(fixture)
-        if kind is Kind.RETURNS: return Returns(fixture, call)
-        if kind is Kind.YIELDS_ONCE: return YieldsOnce(fixture, call)
+        if kind is Kind.RETURNS:
+            return Returns(fixture, call)
+        if kind is Kind.YIELDS_ONCE:
+            return YieldsOnce(fixture, call)
         return YieldsTwice(fixture, call, self.options.first)
 
     def sharing(self, fixture: str) -> Sharing:

@@ -27,10 +27,18 @@ TWICE_INSTEAD: Final = "annotate it -> SharedGenerator[T] to yield twice"
 
 class Returns:
     is_set_up = False
-    def __init__(self, fixture, function): self._function = function
-    def create(self): return self._function()
-    def receive(self, value): return value
-    def end(self, token): pass
+
+    def __init__(self, fixture, function):
+        self._function = function
+
+    def create(self):
+        return self._function()
+
+    def receive(self, value):
+        return value
+
+    def end(self, token):
+        pass
 
 
 class YieldsOnce:
@@ -41,7 +49,10 @@ class YieldsOnce:
         self._function = function
 
     is_set_up = False
-    def receive(self, value): return value
+
+    def receive(self, value):
+        return value
+
     def create(self) -> object:
         self._generator = self._function()
         try:
@@ -52,7 +63,8 @@ class YieldsOnce:
             raise ProtocolError(self._fixture, "it did not yield; it must yield exactly once") from None
 
     def end(self, _: CleanupToken | None) -> None:
-        if not self.is_set_up: return
+        if not self.is_set_up:
+            return
         try:
             next(self._generator)
         except StopIteration:
@@ -82,6 +94,7 @@ class YieldsTwice:
         return value
 
     is_set_up = False
+
     def receive(self, sent: object) -> object:
         """Run to the second yield, sending the value or what says that there is none yet; return what is yielded."""
         self._generator = self._function()

@@ -1,1 +1,1 @@
-"""Render what a run shared: terminal summary, JSON, trace, leftovers of earlier runs, the waiting line."""
+"""Render the outcome of a run: terminal summary, JSON, trace, leftovers of earlier runs, waiting line."""

@@ -1,82 +1,113 @@
-"""Which runs of this rootdir are going on, and what the last ones did not clean up: for the next run to tell.
+"""The shares that a run did not clean up, kept in the rootdir's pytest cache until the next run reports them.
 
-One file a run, in the directory that pytest's cache gives the plugin. A file whose run has ended holds the lines that
-are still to be shown; one whose processes are all dead, but which was never ended, is ended by the next run.
+There is one file per run. While the run is going on, the file names the run's directory; afterwards it contains the
+lines to report. A run whose processes are all dead, and that never ended its file, is ended by the next run.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, Protocol
 
-from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.directory import remove_directory
+from pytest_shared_session_scope._run import fileio, membership
+from pytest_shared_session_scope._run.directory import NAME, remove_directory
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class _Cache(Protocol):
+    """The one method of pytest's cache that is needed."""
+
+    def mkdir(self, name: str, /) -> Path:
+        """Return a directory of this name in the cache, which is created if it does not exist."""
+        ...
 
 
 class Leftovers:
-    """The ledger in `directory`; None keeps nothing, where pytest has no cache."""
+    """The leftovers in `directory`; with None nothing is kept.
+
+    Reporting must never fail a run. So no method raises for a file that cannot be read or written: `begin` and `end`
+    return a message in that case, and `report` includes a line.
+    """
 
     def __init__(self, directory: Path | None) -> None:
         self.directory = directory
 
-    def begin(self, run: str, run_directory: Path) -> None:
-        """Note that a run has begun, which works in `run_directory`."""
-        self._write(run, {"directory": str(run_directory)})
+    @classmethod
+    def in_cache(cls, cache: _Cache | None) -> Self:
+        """Return the leftovers of the rootdir whose cache this is; None with `-p no:cacheprovider`."""
+        try:
+            return cls(None if cache is None else cache.mkdir(NAME))
+        except OSError:  # a read-only rootdir, for instance, of which pytest itself warns
+            return cls(None)
 
-    def end(self, run: str, lines: list[str]) -> None:
-        """Note that a run has ended, and what it did not clean up."""
-        if self.directory is None:
-            return
-        if lines:
-            self._write(run, {"lines": lines})
-        else:
-            (self.directory / f"{run}.json").unlink(missing_ok=True)
+    def begin(self, run: str, run_directory: Path) -> str | None:
+        """Note that a run has begun and works in `run_directory`."""
+        return self._write(run, {"directory": str(run_directory)})
 
-    def tell(self) -> list[str]:
-        """Return what earlier runs did not clean up, each once; a run that died is ended here."""
+    def end(self, run: str, lines: list[str]) -> str | None:
+        """Note that a run has ended, with the lines about the shares that it did not clean up."""
+        return self._write(run, {"lines": lines} if lines else None)
+
+    def report(self) -> list[str]:
+        """Return what earlier runs did not clean up, each line once. End runs whose processes are all dead."""
         lines: list[str] = []
         for path in sorted(self.directory.glob("*.json")) if self.directory else []:
-            with contextlib.suppress(FileNotFoundError):  # another run tells it at the same time, or has ended
-                told = _tell_one(json.loads(path.read_text("utf-8")))
-                if told is not None:
-                    path.unlink()
-                    lines += told
+            try:
+                lines += _report_one(path)
+            except FileNotFoundError:
+                pass  # another process reports or ends this run at the same moment
+            except (OSError, ValueError) as error:
+                lines.append(f"cannot report what it did not clean up: {path}: {error}; delete that file")
         return lines
 
-    def _write(self, run: str, entry: dict[str, object]) -> None:
-        if self.directory is not None:
-            temporary = self.directory / f"{run}.new"
-            temporary.write_text(json.dumps(entry), "utf-8")
-            temporary.replace(self.directory / f"{run}.json")
-
-
-def _tell_one(entry: dict[str, object]) -> list[str] | None:
-    """Return the lines of an entry, None while its run is going on."""
-    if "lines" in entry:
-        return [str(line) for line in _list(entry["lines"])]
-    directory = Path(str(entry["directory"]))
-    if membership.Workers(directory, "").is_any_alive():
+    def _write(self, run: str, entry: dict[str, object] | None) -> str | None:
+        if self.directory is None:
+            return None
+        path = self.directory / f"{fileio.quoted(run)}.json"
+        try:
+            if entry is None:
+                path.unlink(missing_ok=True)
+            else:
+                fileio.write_atomic(path, json.dumps(entry).encode())
+        except OSError as error:
+            return f"the next run may report wrongly what this run has not cleaned up: cannot write {path}: {error}"
         return None
-    return end_of_dead_run(directory)
 
 
-def end_of_dead_run(directory: Path) -> list[str]:
-    """Remove the directory of a run whose processes are dead; return what it did not clean up.
+def _report_one(path: Path) -> list[str]:
+    """Return the lines of one run and forget the run; nothing while it is going on."""
+    entry = _parse(path.read_bytes())
+    if isinstance(entry, Path) and membership.Workers(entry, "").is_any_alive():
+        return []
+    path.unlink()  # first, so that only one of several runs that start together reports it
+    return end_dead_run(entry) if isinstance(entry, Path) else entry
 
-    Raises `FileNotFoundError` where another process does so.
+
+def _parse(text: bytes) -> Path | list[str]:
+    """Return the directory of a run that has not ended, or the lines of one that has."""
+    match json.loads(text):
+        case {"lines": [*lines]} if all(isinstance(line, str) for line in lines):
+            return lines
+        # The directory will be removed, so it must be one that this plugin has made.
+        case {"directory": str(directory)} if Path(directory).name == NAME:
+            return Path(directory)
+        case _:
+            raise ValueError("it was not written by pytest_shared_session_scope")
+
+
+def end_dead_run(directory: Path) -> list[str]:
+    """Remove the directory of a run whose processes are dead; return what the run did not clean up.
+
+    Raises `FileNotFoundError` if another process does the same at this moment, or if the directory is gone.
     """
-    # Here, since every run reads the ledger.
+    # Not at the top: every run looks for leftovers, few find any, and these modules take IMPORT ms to import.
     from pytest_shared_session_scope._reporting import outcome, summary
 
     mine = directory.rename(directory.with_name(f"{directory.name}-{os.getpid()}"))
-    lines = summary.not_cleaned_up(outcome.read(mine, {}, {}))
+    lines = summary.not_cleaned_up(outcome.read(mine, {}))
     remove_directory(mine)
     return lines
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []

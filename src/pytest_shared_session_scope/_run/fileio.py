@@ -56,6 +56,13 @@ def write(path: str, *parts: bytes) -> None:
         os.close(descriptor)
 
 
+def write_atomic(path: str | Path, *parts: bytes) -> None:
+    """Write a file, readable by its user alone, so that readers see the old content or all of the new one."""
+    new = f"{path}.new"
+    write(new, *parts)
+    os.replace(new, path)
+
+
 def read_on(descriptor: int, begin: int) -> bytes:
     """Return what an open file holds from a byte on, in one system call for what is short."""
     content = block = _read_at(descriptor, begin)

@@ -73,8 +73,10 @@ def wait_lock(lock: BaseFileLock, timeout: float | None = None) -> bool:
 
 class NamedLock:
     def __init__(self, directory, worker, name, timeout):
-        from pytest_shared_session_scope._run import lock_holder
         import hashlib
+
+        from pytest_shared_session_scope._run import lock_holder
+
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         self._name = name
         self._timeout = timeout
@@ -85,6 +87,7 @@ class NamedLock:
         __tracebackhide__ = True
         if not wait_lock(self._lock, self._timeout):
             from pytest_shared_session_scope.errors import LockTimeoutError
+
             raise LockTimeoutError(repr(self._name), self._holder.told(self._timeout or 0.0))
         try:
             self._holder.write()

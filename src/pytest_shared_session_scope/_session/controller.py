@@ -5,22 +5,22 @@ Imported in every run, so it imports the reports only where there is something t
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import os
-import time
 import uuid
 from collections.abc import Generator
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_shared_session_scope._reporting.leftovers import Leftovers
-from pytest_shared_session_scope._reporting.messages import Death
 from pytest_shared_session_scope._run.directory import create_directory, remove_directory, share_keys
 from pytest_shared_session_scope._run.membership import CLOSED, CONTROLLER, EXPECTED, GONE, Workers
 from pytest_shared_session_scope._session.pytest_internals import base_directory
+
+if TYPE_CHECKING:
+    from pytest_shared_session_scope._reporting.terminal import RunReport, When
 
 # The key in xdist's `workerinput` under which a worker finds the description of its run.
 WORKER_INPUT: Final = "shared_session_scope"
@@ -32,20 +32,22 @@ class Controller:
     """The process that started the run, as its plugin object.
 
     `run` is the run's id, `directory` its directory, None until a worker is started or, without xdist, something is
-    shared. `report` says when the section at the end is printed: `auto`, `always` or `never`.
+    shared.
     """
 
-    def __init__(self, config: pytest.Config, report: str) -> None:
+    def __init__(self, config: pytest.Config, when: When) -> None:
         self.config = config
         self.run = uuid.uuid4().hex
-        self.report = report
         self.directory: Path | None = None
-        self.deaths: dict[str, Death] = {}
+        self._when = when
+        self._leftovers = Leftovers.in_cache(getattr(config, "cache", None))
         self._workers: Workers | None = None
         self._crashes = 0
         self._finished: set[str] = set()
         # Crashed workers that xdist will replace: until the replacement is expected, they count as able to acquire.
         self._to_be_replaced: list[str] = []
+        # Failures of the reporting itself, for the section at the end.
+        self._problems: list[str] = []
         self._is_reported = False
 
     def make_directory(self) -> Path:
@@ -54,12 +56,12 @@ class Controller:
         self._workers = Workers(self.directory, CONTROLLER)
         self._workers.hold_lease()
         self.config.add_cleanup(self._workers.release_lease)
-        leftovers_of(self.config).begin(self.run, self.directory)
+        self._note_problem(self._leftovers.begin(self.run, self.directory))
         return self.directory
 
     def pytest_report_header(self) -> list[str]:
         """Report what earlier runs did not clean up."""
-        return [f"an earlier run: {line}" for line in leftovers_of(self.config).tell()]
+        return [f"an earlier run: {line}" for line in self._leftovers.report()]
 
     # -- workers
 
@@ -68,8 +70,7 @@ class Controller:
         """Describe the run to a worker, before its process is started."""
         if self.directory is None:
             self.run = node.workerinput["testrunuid"]
-            self.make_directory()
-            _reports().watch(self.config, self.directory)
+            self._report.watch(self.make_directory())
         self._mark(node.gateway.id, EXPECTED)
         node.workerinput[WORKER_INPUT] = {
             "directory": str(self.directory),
@@ -86,7 +87,7 @@ class Controller:
         if error:
             self._crashes += 1
             if worker not in self._finished:  # xdist reports an interrupted worker that ended well a second time
-                self.deaths[worker] = Death(time.strftime("%H:%M:%S"), moment=time.time())
+                self._report.note_death(worker)
             if is_replaced(self._crashes, self.config):
                 self._to_be_replaced.append(worker)
                 return
@@ -96,9 +97,7 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
         """Note which test a worker ran when it crashed. xdist calls this after `pytest_testnodedown`."""
-        worker = report.node.gateway.id
-        if worker in self.deaths:
-            self.deaths[worker] = dataclasses.replace(self.deaths[worker], item=crashitem)
+        self._report.note_crash(report.node.gateway.id, crashitem)
 
     def _mark(self, worker: str, state: str) -> None:
         if self._workers is not None:
@@ -111,50 +110,43 @@ class Controller:
         """Close the run before xdist ends its workers; write the files that were asked for once they have ended."""
         self._mark(CONTROLLER, CLOSED)  # no worker is started any more, and no test handed out
         yield
-        json, trace = (self.config.getoption(option) for option in ("--shared-report-json", "--shared-trace"))
-        if json or trace:
-            _reports().write_files(self.config, self._outcome(), self.run, json, trace)
+        names = self.config.getoption("--shared-report-json"), self.config.getoption("--shared-trace")
+        if any(names):
+            self._report.write_files(*names, self.directory, self.run)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what this run shared, and what it did not clean up."""
-        self._report(terminalreporter)
+        self._end(terminalreporter)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
-        """Report what pytest asked no summary of, and remove the run's directory."""
+        """Report where pytest asked for no summary, and remove the run's directory."""
         if self.directory is not None:
             if not self._is_reported:
-                self._report(_reports().new_reporter(self.config))
+                self._end(None)
             remove_directory(self.directory)
 
-    def _report(self, reporter: pytest.TerminalReporter | None) -> None:
-        """Print the section where there is a terminal; leave to the next run what this one did not clean up."""
+    def _end(self, reporter: pytest.TerminalReporter | None) -> None:
+        """Leave to the next run what this one did not clean up, and print the section where it is wanted."""
         self._is_reported = True
-        left: list[str] = []
         is_shared = self.directory is not None and self.directory.exists() and bool(share_keys(self.directory))
-        if is_shared or self.report == "always":
-            left = _reports().tell(reporter, self.config, self._outcome(), self.report)
+        left = self._report.not_cleaned_up(self.directory) if is_shared else []
         if self.directory is not None:
-            leftovers_of(self.config).end(self.run, left)
+            self._note_problem(self._leftovers.end(self.run, left))
+        if is_shared or self._when == "always" or self._problems:
+            self._report.print(reporter, self.directory)
 
-    def _outcome(self) -> Any:
-        return _reports().outcome_of(self.directory, self.deaths)
+    @functools.cached_property
+    def _report(self) -> RunReport:
+        # 6 ms, which the only process of a run that shares nothing does not spend.
+        from pytest_shared_session_scope._reporting.terminal import RunReport
 
+        return RunReport(self.config, self._when, self._problems)
 
-def leftovers_of(config: pytest.Config) -> Leftovers:
-    """Return what runs of this rootdir leave to the next ones, kept in pytest's cache."""
-    cache = getattr(config, "cache", None)  # -p no:cacheprovider
-    try:
-        return Leftovers(cache and cache.mkdir("shared-session-scope"))
-    except OSError:  # a rootdir that cannot be written to; pytest itself warns of it
-        return Leftovers(None)
-
-
-def _reports() -> ModuleType:
-    # 6 ms, which a run that shares nothing does not spend.
-    from pytest_shared_session_scope._reporting import terminal
-
-    return terminal
+    def _note_problem(self, message: str | None) -> None:
+        """Keep the message about a failure of the reporting itself: it must not fail the run."""
+        if message is not None:
+            self._problems.append(message)
 
 
 def is_replaced(crashes: int, config: pytest.Config) -> bool:

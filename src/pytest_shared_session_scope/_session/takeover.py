@@ -18,9 +18,8 @@ import pytest
 
 from pytest_shared_session_scope._engine.engine import NothingToTakeOverError
 from pytest_shared_session_scope._engine.orphans import Search, is_waited_for, revive
-from pytest_shared_session_scope._reporting import leftovers
+from pytest_shared_session_scope._reporting.leftovers import Leftovers, end_dead_run
 from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._session.controller import leftovers_of
 from pytest_shared_session_scope._session.held import shares_of
 from pytest_shared_session_scope._session.pytest_internals import end_fixtures, request_through
 
@@ -119,7 +118,7 @@ def take_over_the_rest(session: pytest.Session, worker: Worker) -> None:
 
 
 def _acquire(session: pytest.Session, shares: Shares, record: ShareRecord) -> bool:
-    """Acquire a share through the test that requested it first; return False where that cannot succeed, now or later."""
+    """Acquire a share through the test that requested it first; return False where that can never succeed."""
     item: Any = next((item for item in session.items if item.nodeid == record.item), None)
     if item is None:
         return False
@@ -157,4 +156,4 @@ def end_in_place_of_controller(worker: Worker) -> None:
         worker.shares.engine.presence.workers.release_lease()
     if not membership.Workers(directory, "").is_any_alive():
         with contextlib.suppress(FileNotFoundError):  # another worker was as fast, and does it
-            leftovers_of(worker.config).end(worker.run, leftovers.end_of_dead_run(directory))
+            Leftovers.in_cache(getattr(worker.config, "cache", None)).end(worker.run, end_dead_run(directory))

@@ -1,28 +1,27 @@
-"""Who waits, told on the terminal: kept up to date where that is one, repeated sparingly elsewhere."""
+"""The waiting line: what it says, when it is due, and the thread that prints it."""
 
 from __future__ import annotations
 
-import dataclasses
-import queue
+import threading
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from samples import RECORD
 
-from pytest_shared_session_scope._reporting.messages import waited_for
-from pytest_shared_session_scope._reporting.waiting import Teller, Watch, look
+from pytest_shared_session_scope._reporting import waiting
+from pytest_shared_session_scope._reporting.waiting import Report, WaitingLine, describe, is_due, look
 from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._run.directory import create_directory
 from pytest_shared_session_scope._run.share_journal import ShareJournal
-from pytest_shared_session_scope._run.waits import Waiting, marks
+from pytest_shared_session_scope._run.waits import Mark, Waiting, marks
 
 
 class Clock:
-    """A clock that a test turns."""
+    """A clock that a test sets."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
 
     def time(self) -> float:
         return self.now
@@ -30,191 +29,184 @@ class Clock:
     monotonic = time
 
 
-@dataclasses.dataclass
-class Reporter:
-    """What the terminal reporter offers, writing into a text."""
+# --- when it is due --------------------------------------------------------------------------------------
 
-    isatty: bool
-    verbosity: int = 0
-    text: str = ""
-    width_of_current_line: int = 1
-
-    def write(self, text: str, *, flush: bool = False) -> None:
-        self.text += text
-
-    def ensure_newline(self) -> None:
-        self.text += "<fresh>"
-
-
-ERASED = "\x1b[1A\r\x1b[2K"
+DUE = [
+    pytest.param(Report("db", 2.9, ""), None, 1000.0, False, id="too short"),
+    pytest.param(Report("db", 3.0, ""), None, 1000.0, True, id="long enough"),
+    pytest.param(Report("db", 5.9, ""), Report("db", 3.0, ""), 2.9, False, id="soon after the first"),
+    pytest.param(Report("db", 6.0, ""), Report("db", 3.0, ""), 3.0, True, id="after as long again"),
+    pytest.param(Report("db", 150.0, ""), Report("db", 91.0, ""), 59.0, False, id="a long wait, within a minute"),
+    pytest.param(Report("db", 151.0, ""), Report("db", 91.0, ""), 60.0, True, id="a long wait, every minute"),
+    pytest.param(Report("other", 3.0, ""), Report("db", 91.0, ""), 1.0, True, id="another share"),
+    pytest.param(Report("other", 2.0, ""), Report("db", 91.0, ""), 60.0, False, id="another share, too short"),
+    pytest.param(Report("db", 2.0, ""), Report("db", 3.0, ""), 60.0, False, id="the same share anew"),
+]
 
 
-def test_on_a_terminal_one_line_is_kept_up_to_date() -> None:
-    clock, reporter = Clock(), Reporter(isatty=True)
-    teller = Teller(reporter, reporter, clock)
-    for waited in (3, 4, 5):
-        clock.now += 1
-        teller.tell([f"{waited} s"], "db", waited)
-    assert reporter.text == f"\n3 s\n{ERASED}4 s\n{ERASED}5 s\n"
+@pytest.mark.parametrize(("report", "last", "passed", "expected"), DUE)
+def test_when_a_report_is_due(report: Report, last: Report | None, passed: float, expected: bool) -> None:
+    assert is_due(report, last, passed) is expected
 
 
-@pytest.mark.parametrize(("capture", "replaced"), [("fd", True), ("no", False), ("sys", False), ("tee-sys", False)])
-def test_what_workers_may_print_themselves_is_not_erased(capture: str, replaced: bool) -> None:
-    """Their standard error is the terminal, which pytest keeps from them with one kind of capturing alone."""
-    clock, reporter = Clock(), Reporter(isatty=True)
-    teller = Teller(reporter, reporter, clock, capture)
-    for waited in (3, 4, 5):
-        clock.now += 1
-        teller.tell([f"{waited} s"], "db", waited)
-    assert (ERASED in reporter.text) is replaced
-    assert reporter.text.count("\n") == (4 if replaced else 2)
+def test_intervals_grow_up_to_a_minute() -> None:
+    printed: list[int] = []
+    last = None
+    for seconds in range(300):
+        report = Report("db", seconds, "")
+        if is_due(report, last, seconds - printed[-1] if printed else seconds):
+            printed.append(seconds)
+            last = report
+    assert printed == [3, 6, 12, 24, 48, 96, 156, 216, 276]
 
 
-def test_a_line_that_is_empty_is_used() -> None:
-    reporter = Reporter(isatty=False, width_of_current_line=0)
-    Teller(reporter, reporter, Clock()).tell(["3 s"], "db", 3)
-    assert reporter.text == "3 s\n"
+# --- what it says ----------------------------------------------------------------------------------------
+
+WAITS = [Mark("gw0", "db-1", 1001.0), Mark("gw2", "db-1", 1003.0)]
+FIXTURE = "shared fixture 'db' (conftest.py:12) with the parameter 'pg'"
+LINES = [
+    pytest.param(WAITS[:1], 0, f"gw0 is waiting for {FIXTURE}: gw1 has been setting it up for 12 s", id="one"),
+    pytest.param(WAITS, 0, f"gw0, gw2 are waiting for {FIXTURE}: gw1 has been setting it up for 12 s", id="two"),
+    pytest.param(
+        WAITS,
+        1,
+        f"gw0, gw2 are waiting for {FIXTURE}: gw1 has been setting it up for 12 s; others are waiting for 1 more",
+        id="and another share",
+    ),
+]
 
 
-def test_what_else_is_printed_is_not_erased() -> None:
-    clock, reporter = Clock(), Reporter(isatty=True)
-    teller = Teller(reporter, reporter, clock)
-    teller.tell(["3 s"], "db", 3)
-    teller.note_output()
-    for waited in (4, 5, 6, 7):
-        clock.now += 1
-        teller.tell([f"{waited} s"], "db", waited)
-    assert reporter.text == f"\n3 s\n\n6 s\n{ERASED}7 s\n"
+@pytest.mark.parametrize(("waits", "others", "line"), LINES)
+def test_line_during_a_setup(waits: list[Mark], others: int, line: str) -> None:
+    assert describe(waits, RECORD, now=1012.0, others=others) == Report("db-1", 11.0, line)
 
 
-def test_elsewhere_it_is_repeated_sparingly() -> None:
-    clock, reporter = Clock(), Reporter(isatty=False)
-    teller = Teller(reporter, reporter, clock)
-    for waited in range(3, 300):
-        clock.now = 1000.0 + waited
-        teller.tell([f"{waited} s"], "db", waited)
-        teller.note_output()
-    assert reporter.text.split() == [
-        f"{n}" if n == "s" else n for w in (3, 6, 12, 24, 48, 96, 156, 216, 276) for n in (str(w), "s")
-    ]
+def test_line_without_a_setup_in_progress() -> None:
+    line = "gw0, gw2 are waiting for a shared fixture that another worker is cleaning up (4 s so far)"
+    assert describe(WAITS, None, now=1005.0, others=0) == Report("db-1", 4.0, line)
 
 
-def test_another_fixture_is_told_at_once_and_verbose_lines_are_ended() -> None:
-    reporter = Reporter(isatty=False, verbosity=1)
-    teller = Teller(reporter, reporter, Clock())
-    teller.tell(["a"], "a", 3)
-    teller.tell(["b"], "b", 3)
-    assert reporter.text == "<fresh>a\n<fresh>b\n"
+# --- what it is about ------------------------------------------------------------------------------------
 
 
-def test_a_line_is_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "20")
-    reporter = Reporter(isatty=True)
-    Teller(reporter, reporter, Clock()).tell(["x" * 60, "x" * 50], "db", 3)
-    assert reporter.text == "\n" + "x" * 19 + "\n"
+@pytest.fixture
+def directory(run_parent: Path) -> Path:
+    return create_directory(run_parent)
 
 
-WAITS = {
-    200: "waiting for shared fixture 'db' (conftest.py:12) with the parameter 'pg': gw1 has been setting it up for 12 s; "
-    "gw0, gw2 wait (and 1 more)",
-    130: "waiting for shared fixture 'db' (conftest.py:12): gw1 has been setting it up for 12 s; gw0, gw2 wait (and 1 more)",
-    100: "waiting for 'db' (conftest.py:12): gw1 has been setting it up for 12 s; 2 workers wait (and 1 more)",
-    80: "waiting for 'db' (conftest.py:12): gw1 has been setting it up for 12 s",
-    60: "waiting for 'db': gw1 has been setting it up for 12 s",
-    40: "waiting for 'db': gw1 has been setting ",
-}
+def _wait(directory: Path, worker: str, key: str, *, since: float, is_alive: bool = True) -> None:
+    """Leave the mark of a worker that has been waiting for so many seconds."""
+    clock = Clock(time.time() - since)
+    wait = Waiting(directory, worker, key, clock)  # type: ignore[arg-type]
+    clock.now += since
+    wait.look()
+    if is_alive:
+        membership.Workers(directory, membership.CONTROLLER).mark(worker, membership.EXPECTED)
 
 
-@pytest.mark.parametrize("columns", WAITS)
-def test_a_narrow_terminal_is_told_the_most_that_fits(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    reporter = Reporter(isatty=True, width_of_current_line=0)
-    texts = waited_for(RECORD, ["gw0", "gw2"], now=1012.0, waited=11.0, others=1)
-    Teller(reporter, reporter, Clock()).tell(texts, "db", 11)
-    assert reporter.text == WAITS[columns] + "\n"
-
-
-def test_a_mark_is_left_after_two_seconds_and_taken_back(run_parent: Path) -> None:
-    directory, clock = create_directory(run_parent), Clock()
-    with Waiting(directory, "gw/0", "db-1", clock) as waiting:  # type: ignore[arg-type]
+def test_mark_is_left_after_two_seconds_and_removed(directory: Path) -> None:
+    clock = Clock()
+    with Waiting(directory, "gw/0", "db-1", clock) as wait:  # type: ignore[arg-type]
         clock.now += 1.9
-        waiting.look()
+        wait.look()
         assert marks(directory) == []
         clock.now += 0.2
-        waiting.look()
+        wait.look()
         [mark] = marks(directory)
         assert (mark.worker, mark.key, mark.since) == ("gw/0", "db-1", 1000.0)
     assert marks(directory) == []
 
 
-def test_nothing_is_told_of_those_who_are_about_to_wake(run_parent: Path) -> None:
-    directory, clock, reporter = create_directory(run_parent), Clock(), Reporter(isatty=False)
-    workers = membership.Workers(directory, membership.CONTROLLER)
-    workers.mark("gw0", membership.EXPECTED)
-    files = ShareJournal(directory, "db-1", "gw1", "db")
-    files.publish("ready", RECORD)
-    waiting = Waiting(directory, "gw0", "db-1", clock)  # type: ignore[arg-type]
-    clock.now += 9
-    waiting.look()
-    look(directory, workers, Teller(reporter, reporter, clock), clock)
-    assert reporter.text == ""
-    files.rename("ready", "cleaning")
-    look(directory, workers, Teller(reporter, reporter, clock), clock)
-    assert "another worker is cleaning it up" in reporter.text
+def test_nothing_to_report_without_waits(directory: Path, tmp_path: Path) -> None:
+    assert look(directory) is None
+    assert look(tmp_path / "gone") is None
 
 
-def test_a_wait_for_what_is_garbled_is_told_without_a_record(run_parent: Path) -> None:
-    directory, clock, reporter = create_directory(run_parent), Clock(), Reporter(isatty=False)
-    workers = membership.Workers(directory, membership.CONTROLLER)
-    workers.mark("gw0", membership.EXPECTED)
+def test_longest_wait_of_the_living_is_reported(directory: Path) -> None:
+    for key in ("db-1", "other-1", "older-1"):
+        record = RECORD._replace(started=time.time() - 12, fixture=f"'{key}'")
+        ShareJournal(directory, key, "gw1", key).publish("setting-up", record)
+    _wait(directory, "gw0", "db-1", since=5)
+    _wait(directory, "gw2", "db-1", since=9)
+    _wait(directory, "gw3", "other-1", since=6)
+    _wait(directory, "dead", "older-1", since=11, is_alive=False)
+    report = look(directory)
+    assert report
+    assert report.key == "db-1"
+    assert 9 <= report.seconds < 12
+    assert report.line.startswith("gw0, gw2 are waiting for shared fixture 'db-1': gw1 has been setting it up for 1")
+    assert report.line.endswith(" s; others are waiting for 1 more")
+
+
+def test_setup_that_has_just_ended_is_not_reported(directory: Path) -> None:
+    journal = ShareJournal(directory, "db-1", "gw1", "db")
+    journal.publish("ready", RECORD)
+    _wait(directory, "gw0", "db-1", since=9)
+    assert look(directory) is None
+    journal.rename("ready", "cleaning")
+    report = look(directory)
+    assert report
+    assert "another worker is cleaning up" in report.line
+
+
+def test_garbled_journal_is_reported_without_its_setup(directory: Path) -> None:
     ShareJournal(directory, "db-1", "gw1", "db").path.write_bytes(b"hello")
-    waiting = Waiting(directory, "gw0", "db-1", clock)  # type: ignore[arg-type]
-    clock.now += 9
-    waiting.look()
-    look(directory, workers, Teller(reporter, reporter, clock), clock)
-    assert reporter.text.startswith("\ngw0 waits for a shared fixture, for 9 s: ")
+    _wait(directory, "gw0", "db-1", since=9)
+    report = look(directory)
+    assert report
+    assert report.line.startswith("gw0 is waiting for a shared fixture ")
 
 
-def test_the_longest_wait_of_the_living_is_told(run_parent: Path) -> None:
-    directory, clock, reporter = create_directory(run_parent), Clock(), Reporter(isatty=False)
-    workers = membership.Workers(directory, membership.CONTROLLER)
-    waits = []
-    for worker, key in (("gw0", "db-1"), ("gw2", "db-1"), ("gw3", "other-1"), ("dead", "older-1")):
-        files = ShareJournal(directory, key, worker, key)
-        files.publish("setting-up", RECORD)
-        waits.append(Waiting(directory, worker, key, clock))  # type: ignore[arg-type]
-        if worker != "dead":
-            workers.mark(worker, membership.EXPECTED)
-    clock.now += 2.5
-    for waiting in waits:
-        waiting.look()
-    teller = Teller(reporter, reporter, clock)
-    look(directory, workers, teller, clock)
-    assert reporter.text == ""
-    clock.now += 9.5
-    look(directory, workers, teller, clock)
-    assert reporter.text == (
-        "\nwaiting for shared fixture 'db' (conftest.py:12) with the parameter 'pg': gw1 has been setting it up for "
-        "12 s; gw0, gw2 wait (and 1 more)\n"
-    )
+# --- the thread ------------------------------------------------------------------------------------------
 
 
-def test_without_a_setup_that_goes_on() -> None:
-    assert waited_for(None, ["gw0"], now=0.0, waited=4.0, others=0) == [
-        "gw0 waits for a shared fixture, for 4 s: another worker is cleaning it up, or decides about it",
-        "gw0 waits for a shared fixture, for 4 s",
-    ]
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_INTERVAL", 0.001)
 
 
-def test_the_queue_is_still_one(run_parent: Path) -> None:
-    events: queue.Queue[Any] = queue.Queue()
-    directory = create_directory(run_parent)
-    teller = Teller(Reporter(isatty=False), Reporter(isatty=False), Clock())
-    get = Watch(events.get, directory, membership.Workers(directory, membership.CONTROLLER), teller).get
-    with pytest.raises(queue.Empty):
-        get(timeout=0.01)
-    with pytest.raises(queue.Empty):
-        get(block=False)
-    for index in range(3):
-        events.put(index)
-    assert [get(timeout=2.0), get(), get(block=False)] == [0, 1, 2]
+def test_line_is_printed_until_it_is_stopped() -> None:
+    reports = iter([None, Report("a", 1, "early"), Report("a", 3, "a"), Report("a", 4, "again"), Report("b", 3, "b")])
+    printed: list[str] = []
+    has_ended = threading.Event()
+
+    def next_report() -> Report | None:
+        report = next(reports, None)
+        if report is None and printed:
+            has_ended.set()
+        return report
+
+    line = WaitingLine(printed.append, next_report)
+    line.start()
+    assert has_ended.wait(60)
+    assert line.stop() is None
+    assert line.stop() is None
+    assert printed == ["a", "b"]
+
+
+def test_nothing_is_printed_after_it_was_stopped() -> None:
+    printed: list[str] = []
+    is_looking, may_return = threading.Event(), threading.Event()
+
+    def slow_look() -> Report:
+        is_looking.set()
+        assert may_return.wait(60)
+        return Report("a", 3, "late")
+
+    line = WaitingLine(printed.append, slow_look)
+    line.start()
+    assert is_looking.wait(60)
+    line.stop()  # returns although the look hangs
+    may_return.set()
+    line._thread.join(60)
+    assert printed == []
+
+
+def test_error_ends_it_with_a_message() -> None:
+    def fail() -> Report | None:
+        raise OSError("no disk")
+
+    line = WaitingLine(print, fail)
+    line.start()
+    line._thread.join(60)
+    assert line.stop() == "waits were no longer reported after OSError: no disk"

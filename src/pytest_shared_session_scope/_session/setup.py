@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_shared_session_scope._engine.share import Acquired, Share
 from pytest_shared_session_scope._engine.values import ValueChannel
-from pytest_shared_session_scope._fixtures.generators import OneYield, TwoYields
 from pytest_shared_session_scope._run.records import Kind
 from pytest_shared_session_scope._session import failures
 from pytest_shared_session_scope._session.held import Held, shares_of
@@ -44,7 +42,7 @@ def value_of(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, An
         share = _share(definition, shares, request, identity, kwargs)
         own = {name: value for name, value in kwargs.items() if name in definition.names}
         call = functools.partial(definition.function, *args, **own)
-        called = _Call(share, identity, call, definition.options)
+        called = _Call(share, identity, definition.start(share.fixture, call), definition.options)
         _WAYS[share.kind](shares, request, called)
         called.parse(shares)
     return shares.held[identity.key].value
@@ -64,7 +62,7 @@ def _share(
         key=identity.key,
         fixture=identity.fixture,
         fixture_name=identity.fixture_name,
-        kind=definition.sharing(fixture).kind,
+        kind=definition.kind(fixture),
         item=item.nodeid,
         travel=ValueChannel(
             fixture=identity.fixture,
@@ -101,7 +99,7 @@ class _Call:
 
     share: Share
     identity: Identity
-    function: Callable[[], Any]
+    style: Any
     options: Options
 
     def keep(self, shares: Shares, request: pytest.FixtureRequest, taken: Acquired, end: Any) -> None:
@@ -118,28 +116,26 @@ class _Call:
 
 def _return(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
-    call.keep(shares, request, shares.engine.take(call.share, call.function), None)
+    call.keep(shares, request, shares.engine.take(call.share, call.style.create), None)
 
 
 def _yield_once(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
-    run = OneYield(call.share.fixture, call.function)
-    taken = _take(shares, request, call, run.set_up, run.end)
+    taken = _take(shares, request, call)
     if not taken.is_owner:
         call.keep(shares, request, taken, None)
 
 
 def _yield_twice(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
-    run = TwoYields(call.share.fixture, call.function, call.options.first)
-    taken = _take(shares, request, call, run.create, run.end)
+    taken = _take(shares, request, call)
     if not taken.is_owner:
         try:
-            _check_yielded(call, run.set_up(taken.value), taken.value, shares.engine.worker)
+            _check_yielded(call, call.style.receive(taken.value), taken.value, shares.engine.worker)
         except BaseException:
             shares.engine.abandon(call.share)
             raise
-        call.keep(shares, request, taken, run.end)
+        call.keep(shares, request, taken, call.style.end)
 
 
 def _check_yielded(call: _Call, yielded: object, sent: object, worker: str) -> None:
@@ -161,30 +157,16 @@ def _check_yielded(call: _Call, yielded: object, sent: object, worker: str) -> N
 _WAYS: Final = {Kind.RETURNS: _return, Kind.YIELDS_ONCE: _yield_once, Kind.YIELDS_TWICE: _yield_twice}
 
 
-def _take(
-    shares: Shares,
-    request: pytest.FixtureRequest,
-    call: _Call,
-    set_up: Callable[[], object],
-    end: Callable[[CleanupToken], None],
-) -> Acquired:
+def _take(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> Acquired:
     """Take the share, and keep it if it is set up here.
 
     What was set up but cannot be shared is cleaned up at once, for nobody else can.
     """
     __tracebackhide__ = True
-    is_set_up = False
-
-    def set_up_and_note() -> object:
-        nonlocal is_set_up
-        __tracebackhide__ = True
-        value = set_up()
-        is_set_up = True
-        return value
-
+    style = call.style
     try:
-        return shares.engine.take(call.share, set_up_and_note, lambda taken: call.keep(shares, request, taken, end))
+        return shares.engine.take(call.share, style.create, lambda taken: call.keep(shares, request, taken, style.end))
     except BaseException:
-        if is_set_up and call.share.key not in shares.held:
-            end(CleanupToken.LAST)
+        if style.is_set_up and call.share.key not in shares.held:
+            style.end(CleanupToken.LAST)
         raise

@@ -1,6 +1,6 @@
 """Session fixtures that are set up once for all pytest-xdist workers, typed by their annotation, cleaned up once.
 
-The names are imported when they are first used: pytest imports this package in every run, to load the plugin.
+A name is imported when it is first used, because pytest imports this package in every run, to load the plugin.
 """
 
 from __future__ import annotations
@@ -9,8 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pytest_shared_session_scope._fixtures.decorators import shared_json_scope_fixture, shared_session_scope_fixture
-    from pytest_shared_session_scope._fixtures.legacy import shared_session_scope_json, shared_session_scope_pickle
+    from pytest_shared_session_scope._fixtures.decorators import (
+        shared_json_scope_fixture,
+        shared_session_scope_fixture,
+        shared_session_scope_json,
+        shared_session_scope_pickle,
+    )
     from pytest_shared_session_scope.errors import (
         AnnotationError,
         CodecError,
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
         Store,
         StoreValueNotExists,
     )
+
+    __version__: str
 
 __all__ = [
     "AnnotationError",
@@ -58,16 +64,42 @@ __all__ = [
     "shared_session_scope_pickle",
 ]
 
-_HOMES: Final = ("types", "_fixtures.decorators", "store", "errors", "_fixtures.legacy")
+_MODULES: Final = {
+    "AnnotationError": "errors",
+    "CleanupToken": "types",
+    "CodecError": "errors",
+    "DefinitionError": "errors",
+    "FileStore": "store",
+    "JsonStore": "store",
+    "LocalFileStoreMixin": "store",
+    "LockTimeoutError": "errors",
+    "PickleStore": "store",
+    "ProtocolError": "errors",
+    "SetupFailedError": "errors",
+    "SetupToken": "types",
+    "SharedFixtureError": "errors",
+    "SharedGenerator": "types",
+    "SharedLock": "types",
+    "Store": "types",
+    "StoreError": "errors",
+    "StoreValueNotExists": "types",
+    "WaitTimeoutError": "errors",
+    "shared_json_scope_fixture": "_fixtures.decorators",
+    "shared_session_scope_fixture": "_fixtures.decorators",
+    "shared_session_scope_json": "_fixtures.decorators",
+    "shared_session_scope_pickle": "_fixtures.decorators",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for home in _HOMES:
-            module = importlib.import_module(f"{__name__}.{home}")
-            if hasattr(module, name):
-                return globals().setdefault(name, getattr(module, name))
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("pytest-shared-session-scope")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    return globals().setdefault(name, getattr(module, name))
 
 
 def __dir__() -> list[str]:

@@ -71,22 +71,22 @@ assert_type(parsed(), str)
 # What is refused.
 
 
-@shared_session_scope_json(first=SetupToken.FIRST)  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+@shared_session_scope_json(first=SetupToken.FIRST)  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType]
 def first() -> int:
     return 1
 
 
-@shared_session_scope_pickle(store=JsonStore())  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+@shared_session_scope_pickle(store=JsonStore())  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType]
 def store() -> int:
     return 1
 
 
-@shared_session_scope_json(serialize=to_rows, deserialize=from_bytes)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+@shared_session_scope_json(serialize=to_rows, deserialize=from_bytes)  # type: ignore[misc]  # pyright: ignore[reportArgumentType,reportCallIssue,reportUntypedFunctionDecorator]
 def pair_of_two_kinds() -> Schema:
     return Schema("x")
 
 
-@shared_session_scope_json(serialize=to_rows)  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
+@shared_session_scope_json(serialize=to_rows)  # type: ignore[operator]  # pyright: ignore[reportCallIssue,reportUntypedFunctionDecorator]
 def serialize_alone() -> Schema:
     return Schema("x")
 

@@ -21,12 +21,12 @@ from pytest_shared_session_scope import (
 # `serialize` and `deserialize` that do not fit each other, the store, the fixture's type.
 
 
-@shared_json_scope_fixture(serialize=to_rows, deserialize=from_bytes)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+@shared_json_scope_fixture(serialize=to_rows, deserialize=from_bytes)  # type: ignore[misc]  # pyright: ignore[reportArgumentType,reportCallIssue,reportUntypedFunctionDecorator]
 def pair_of_two_kinds() -> Schema:
     return Schema("x")
 
 
-@shared_json_scope_fixture(serialize=to_rows, deserialize=int)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+@shared_json_scope_fixture(serialize=to_rows, deserialize=int)  # type: ignore[misc]  # pyright: ignore[reportArgumentType,reportCallIssue,reportUntypedFunctionDecorator]
 def pair_of_two_kinds_by_a_class() -> Schema:
     return Schema("x")
 
@@ -100,7 +100,7 @@ def bytes_in_and_rows_out() -> Iterator[Schema]:
     yield Schema("x")
 
 
-@shared_json_scope_fixture(RowStore(), serialize=to_bytes, deserialize=from_bytes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+@shared_json_scope_fixture(RowStore(), serialize=to_bytes, deserialize=from_bytes)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType,reportCallIssue,reportUntypedFunctionDecorator]
 def bytes_in_a_store_of_rows_by_json() -> SharedGenerator[Schema]:
     yield None
     yield Schema("x")
@@ -179,7 +179,7 @@ def timeout() -> int:
     return 1
 
 
-@shared_json_scope_fixture(serialize=to_rows, deserialize=from_rows, timeout="3")  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType]
+@shared_json_scope_fixture(serialize=to_rows, deserialize=from_rows, timeout="3")  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType,reportCallIssue,reportUntypedFunctionDecorator]
 def timeout_beside_a_pair() -> Schema:
     return Schema("x")
 

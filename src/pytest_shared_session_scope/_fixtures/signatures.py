@@ -1,29 +1,32 @@
-"""What type checkers are told about the decorators: their options, and what they make of a function. Runs nothing."""
+"""The types of the decorators as checkers see them: their options, and the fixtures that they return. Runs nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, Unpack
 
+from pytest_shared_session_scope.store import JsonStore, PickleStore
 from pytest_shared_session_scope.types import CleanupToken, SetupToken, Store
 
-# Checkers name these, and the classes below, in what they report to users.
+# Checkers show these names, and those of the classes below, in the errors that they report to users.
 P = ParamSpec("P")
 ValueT = TypeVar("ValueT")
 ParsedT = TypeVar("ParsedT")
 ValueT_contra = TypeVar("ValueT_contra", contravariant=True)
 TestsT_co = TypeVar("TestsT_co", covariant=True)
-# What a store is asked to hold; the default store holds text or bytes.
+# What a store holds; the default store holds text or bytes.
 SerializedT = TypeVar("SerializedT")
 TextOrBytesT = TypeVar("TextOrBytesT", bound=str | bytes)
+DefaultStoreT_co = TypeVar("DefaultStoreT_co", covariant=True)
+FirstT_contra = TypeVar("FirstT_contra", contravariant=True)
 
 Ids = Sequence[object | None] | Callable[[Any], object | None]
 
 
-class FixtureOptionsButFirst(TypedDict, total=False):
-    """The options that say nothing about the value's type, for decorators that decide what the first yield gets."""
+class FixtureOptions(TypedDict, total=False):
+    """The options that do not depend on the value's type."""
 
     timeout: float | None
     metadata_storage: Store[Any] | None
@@ -33,32 +36,27 @@ class FixtureOptionsButFirst(TypedDict, total=False):
     name: str | None
 
 
-class FixtureOptions(FixtureOptionsButFirst, total=False):
-    """The options that say nothing about the value's type."""
+class AllOptions(FixtureOptions, total=False):
+    """The options of a call that is an error whatever their types."""
 
-    first: SetupToken | None
-
-
-class OptionsAndParse(FixtureOptions, total=False):
-    """The options of a use that is wrong whatever they are."""
-
-    parse: Callable[..., Any] | None
+    first: Any
+    parse: Any
 
 
 class SerializeWithoutDeserialize(Protocol):
-    """What is no decorator: checkers report that it is not callable, by its name."""
+    """The result of a call that is an error. Checkers report by this name that it is not callable."""
 
     is_wrong: bool
 
 
 class DeserializeWithoutSerialize(Protocol):
-    """As `SerializeWithoutDeserialize`."""
+    """The result of a call that is an error; see `SerializeWithoutDeserialize`."""
 
     is_wrong: bool
 
 
 class ScopeIsNoOption(Protocol):
-    """As `SerializeWithoutDeserialize`. The scope is the session."""
+    """The result of a call that is an error, as the scope is the session; see `SerializeWithoutDeserialize`."""
 
     is_wrong: bool
 
@@ -66,7 +64,7 @@ class ScopeIsNoOption(Protocol):
 class SharedFixtureDecorator(Protocol):
     """Turns a function into a shared fixture, whatever the type of its value.
 
-    A generator that yields twice is told from one that yields once by what may be sent to it.
+    What may be sent to a generator tells whether it yields twice or once.
     """
 
     @overload
@@ -80,7 +78,7 @@ class SharedFixtureDecorator(Protocol):
 
 
 class AnyValue(Protocol):
-    """A type that no value has: what fits it is `Any`."""
+    """A type without values: a type that matches it is `Any`."""
 
     def __any__(self, nothing: AnyValue, /) -> AnyValue: ...
 
@@ -88,8 +86,8 @@ class AnyValue(Protocol):
 class TypedFixtureDecorator(Protocol[ValueT_contra, TestsT_co]):
     """Turns a function whose value fits the decorator's options into a shared fixture.
 
-    Both types are that of the options' values. Where they know none (`json.loads` returns `Any`), the function's own
-    type stands; else theirs, since `deserialize` makes what tests get.
+    Both parameters are the type that the options give the value. Where that is unknown (`json.loads` returns `Any`),
+    the function's own type is used; else the options', because `deserialize` makes the value that tests get.
     """
 
     @overload
@@ -117,7 +115,7 @@ class TypedFixtureDecorator(Protocol[ValueT_contra, TestsT_co]):
 
 
 class ParsedFixtureDecorator(Protocol[ValueT_contra, TestsT_co]):
-    """Turns a function whose value `parse` takes into a shared fixture whose tests get what `parse` returns."""
+    """Turns a function whose value `parse` accepts into a shared fixture whose tests get what `parse` returns."""
 
     def __call__(
         self,
@@ -126,3 +124,125 @@ class ParsedFixtureDecorator(Protocol[ValueT_contra, TestsT_co]):
         ],
         /,
     ) -> Callable[P, TestsT_co]: ...
+
+
+class SharedSessionScopeFixture(Protocol[DefaultStoreT_co, FirstT_contra]):
+    """The signature of all four decorators: used bare, or called with options.
+
+    A default `FileStore` restricts what `serialize` returns to text or bytes. `FirstT_contra` is the type of the option
+    `first`; a decorator for which it is `Never` chooses `first` and the store itself, and accepts neither of them.
+    """
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Generator[ValueT | None, CleanupToken, None]], /
+    ) -> Callable[P, ValueT]: ...
+    @overload
+    def __call__(self, function: Callable[P, Iterator[ValueT]], /) -> Callable[P, ValueT]: ...
+    @overload
+    def __call__(self, function: Callable[P, ValueT], /) -> Callable[P, ValueT]: ...
+    @overload
+    def __call__(
+        self, store: None = None, *, first: FirstT_contra = ..., **options: Unpack[FixtureOptions]
+    ) -> SharedFixtureDecorator: ...
+    @overload
+    def __call__(
+        self: SharedSessionScopeFixture[Any, SetupToken],
+        store: Store[ValueT],
+        *,
+        first: SetupToken | None = None,
+        **options: Unpack[FixtureOptions],
+    ) -> TypedFixtureDecorator[ValueT, ValueT]: ...
+    @overload
+    def __call__(
+        self,
+        store: None = None,
+        *,
+        parse: Callable[[ValueT], ParsedT],
+        first: FirstT_contra = ...,
+        **options: Unpack[FixtureOptions],
+    ) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
+    @overload
+    def __call__(
+        self: SharedSessionScopeFixture[Any, SetupToken],
+        store: Store[SerializedT],
+        *,
+        serialize: Callable[[ValueT], SerializedT],
+        deserialize: Callable[[SerializedT], ValueT],
+        first: SetupToken | None = None,
+        **options: Unpack[FixtureOptions],
+    ) -> TypedFixtureDecorator[ValueT, ValueT]: ...
+    @overload
+    def __call__(
+        self,
+        store: None = None,
+        *,
+        serialize: Callable[[ValueT], TextOrBytesT],
+        deserialize: Callable[[TextOrBytesT], ValueT],
+        first: FirstT_contra = ...,
+        **options: Unpack[FixtureOptions],
+    ) -> TypedFixtureDecorator[ValueT, ValueT]: ...
+    @overload
+    def __call__(
+        self: SharedSessionScopeFixture[JsonStore | PickleStore, FirstT_contra],
+        store: None = None,
+        *,
+        serialize: Callable[[ValueT], SerializedT],
+        deserialize: Callable[[SerializedT], ValueT],
+        first: FirstT_contra = ...,
+        **options: Unpack[FixtureOptions],
+    ) -> TypedFixtureDecorator[ValueT, ValueT]: ...
+    @overload
+    def __call__(
+        self: SharedSessionScopeFixture[Any, SetupToken],
+        store: Store[Any],
+        *,
+        parse: Callable[[ValueT], ParsedT],
+        first: SetupToken | None = None,
+        **options: Unpack[FixtureOptions],
+    ) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
+    @overload
+    def __call__(
+        self: SharedSessionScopeFixture[Any, SetupToken],
+        store: Store[SerializedT],
+        *,
+        serialize: Callable[[ValueT], SerializedT],
+        deserialize: Callable[[SerializedT], ValueT],
+        parse: Callable[[ValueT], ParsedT],
+        first: SetupToken | None = None,
+        **options: Unpack[FixtureOptions],
+    ) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
+    @overload
+    def __call__(
+        self,
+        store: None = None,
+        *,
+        serialize: Callable[[ValueT], TextOrBytesT],
+        deserialize: Callable[[TextOrBytesT], ValueT],
+        parse: Callable[[ValueT], ParsedT],
+        first: FirstT_contra = ...,
+        **options: Unpack[FixtureOptions],
+    ) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
+    @overload
+    def __call__(
+        self: SharedSessionScopeFixture[JsonStore | PickleStore, FirstT_contra],
+        store: None = None,
+        *,
+        serialize: Callable[[ValueT], SerializedT],
+        deserialize: Callable[[SerializedT], ValueT],
+        parse: Callable[[ValueT], ParsedT],
+        first: FirstT_contra = ...,
+        **options: Unpack[FixtureOptions],
+    ) -> ParsedFixtureDecorator[ValueT, ParsedT]: ...
+    @overload
+    def __call__(
+        self, store: Store[Any] | None = None, *, serialize: Callable[..., Any], **options: Unpack[AllOptions]
+    ) -> SerializeWithoutDeserialize: ...
+    @overload
+    def __call__(
+        self, store: Store[Any] | None = None, *, deserialize: Callable[..., Any], **options: Unpack[AllOptions]
+    ) -> DeserializeWithoutSerialize: ...
+    @overload
+    def __call__(
+        self, store: Store[Any] | None = None, *, scope: object, **options: Unpack[AllOptions]
+    ) -> ScopeIsNoOption: ...

@@ -7,7 +7,7 @@ Must not import pydantic: every process that collects tests runs it.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, get_origin
 
 import pytest
@@ -15,7 +15,8 @@ import pytest
 from pytest_shared_session_scope._codec.type_hints import members_of, type_name, unwrapped
 from pytest_shared_session_scope._fixtures.annotations import UNANNOTATED, certain_annotation_of
 from pytest_shared_session_scope._session.identity import describe
-from pytest_shared_session_scope._session.state import DEFINITION
+from pytest_shared_session_scope._session.pytest_internals import fixtures_of
+from pytest_shared_session_scope._session.worker import DEFINITION
 from pytest_shared_session_scope.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -41,12 +42,6 @@ def check_parameters(metafunc: pytest.Metafunc) -> None:
             if (function, name, shared[name]) not in checked:
                 checked.add((function, name, shared[name]))
                 _check(function, name, shared[name], metafunc.config)
-
-
-def fixtures_of(metafunc: pytest.Metafunc) -> tuple[Sequence[str], dict[str, Sequence[pytest.FixtureDef[Any]]]]:
-    """Return the fixtures that a test function takes, and the definitions of each fixture that the test uses."""
-    info: Any = metafunc.definition._fixtureinfo  # noqa: SLF001 - there is no public way to the definitions
-    return info.argnames, info.name2fixturedefs
 
 
 def _parametrized(metafunc: pytest.Metafunc) -> set[str]:

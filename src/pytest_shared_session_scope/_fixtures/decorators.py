@@ -14,9 +14,10 @@ import pytest
 from typing_extensions import Never
 
 from pytest_shared_session_scope._fixtures import definition
+from pytest_shared_session_scope._fixtures.consumers import check_parameters
 from pytest_shared_session_scope._fixtures.definition import Definition, Options
 from pytest_shared_session_scope._fixtures.signatures import Ids, SharedSessionScopeFixture
-from pytest_shared_session_scope._session.state import DEFINITION
+from pytest_shared_session_scope._session.worker import DEFINITION, collection_checks
 from pytest_shared_session_scope.errors import DefinitionError
 from pytest_shared_session_scope.store import FileStore, JsonStore, PickleStore
 from pytest_shared_session_scope.types import SetupToken, Store

@@ -105,7 +105,7 @@ class Definition:
         """Keep the request, and the definition pytest made of the fixture, for the call that follows."""
         self._request = fixturedef, request
 
-    def take_request(self) -> pytest.FixtureRequest | None:
+    def take_request(self) -> tuple[pytest.FixtureDef[Any], pytest.FixtureRequest] | None:
         """Return the noted request, once; None if the plugin is not loaded."""
         request, self._request = self._request, None
         return request

@@ -23,7 +23,6 @@ FIRST_IS_TAKEN: Final = (
     "which the first yield returned because the value is not set up yet; set the value up if it `is SetupToken.FIRST` "
     "(shared_session_scope_fixture and shared_json_scope_fixture return None there)"
 )
-__tracebackhide__ = True
 ONCE_INSTEAD: Final = "annotate it -> Iterator[T] to share an ordinary fixture that yields once"
 TWICE_INSTEAD: Final = "annotate it -> SharedGenerator[T] to yield twice"
 

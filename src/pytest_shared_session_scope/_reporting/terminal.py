@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -80,18 +80,32 @@ class RunReport:
         reporter = reporter or new_reporter(self._config)
         if reporter is None:
             return
-        outcome = self._outcome(directory)
         durations: int | None = self._config.getoption("durations", None)
-        width = max(shutil.get_terminal_size().columns, 80)
-        lines = section(outcome, width, when=self._when, verbosity=reporter.verbosity, durations=durations)
-        lines += [summary.Line(text, {"red": True}) for text in self._problems]
-        if lines:
-            reporter.section("shared fixtures", red=bool(self._problems or summary.not_cleaned_up(outcome)))
-        for line in lines:
-            reporter.line(line.text, **line.markup)
+        report_outcome(reporter, self._outcome(directory), when=self._when, durations=durations, problems=self._problems)
 
     def _outcome(self, directory: Path | None) -> Outcome:
         return Outcome((), (), self._deaths) if directory is None else read(directory, self._deaths)
+
+
+def report_outcome(
+    reporter: pytest.TerminalReporter,
+    outcome: Outcome,
+    *,
+    when: When,
+    durations: int | None = None,
+    problems: Sequence[str] = (),
+) -> None:
+    """Print the section if there is anything to print.
+
+    `durations` is pytest's option of that name, `problems` are failures of the reporting itself.
+    """
+    width = max(shutil.get_terminal_size().columns, 80)
+    lines = section(outcome, width, when=when, verbosity=reporter.verbosity, durations=durations)
+    lines += [summary.Line(text, {"red": True}) for text in problems]
+    if lines:
+        reporter.section("shared fixtures", red=bool(problems or summary.not_cleaned_up(outcome)))
+    for line in lines:
+        reporter.line(line.text, **line.markup)
 
 
 def section(outcome: Outcome, width: int, *, when: When, verbosity: int, durations: int | None) -> list[summary.Line]:

@@ -19,11 +19,13 @@ def base_directory(config: pytest.Config) -> Path:
     return Path(private._tmp_path_factory.getbasetemp())  # noqa: SLF001
 
 
-def definitions_of(metafunc: pytest.Metafunc) -> Mapping[str, Sequence[pytest.FixtureDef[Any]]]:
-    """Return, for each fixture name a test function needs, the definitions it can see, the overriding one last."""
+def fixtures_of(
+    metafunc: pytest.Metafunc,
+) -> tuple[Sequence[str], Mapping[str, Sequence[pytest.FixtureDef[Any]]]]:
+    """Return the fixtures that a test function takes, and the definitions of each fixture that the test uses."""
     private: Any = metafunc.definition
-    definitions: Mapping[str, Sequence[pytest.FixtureDef[Any]]] = private._fixtureinfo.name2fixturedefs  # noqa: SLF001
-    return definitions
+    info = private._fixtureinfo  # noqa: SLF001
+    return info.argnames, info.name2fixturedefs
 
 
 def dependencies_of(request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any]) -> list[pytest.FixtureDef[Any]]:

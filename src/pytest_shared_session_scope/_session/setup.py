@@ -6,18 +6,21 @@ One path serves the three ways of writing a fixture; the differences are in its 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import pytest
 
 from pytest_shared_session_scope._codec import compare, formatting
 from pytest_shared_session_scope._engine.share import Acquired, Share
 from pytest_shared_session_scope._engine.values import ValueChannel
-from pytest_shared_session_scope._run.records import Kind
-from pytest_shared_session_scope._session import failures
-from pytest_shared_session_scope._session.held import Held, shares_of
-from pytest_shared_session_scope._session.identity import describe, identify, is_named, item_of
-from pytest_shared_session_scope.errors import DefinitionError, ProtocolError
+from pytest_shared_session_scope._run.records import Failure, Kind
+from pytest_shared_session_scope._session.held import Held, Shares, shares_of
+from pytest_shared_session_scope._session.identity import Identity, describe, identify
+from pytest_shared_session_scope._session.worker import WORKER
+from pytest_shared_session_scope.errors import DefinitionError, ProtocolError, SetupFailedError
 from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
@@ -81,10 +84,11 @@ def value_of(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, An
     if identity.key not in shares.held:
         share = _share(definition, shares, request, fixturedef, identity, kwargs)
         own = {name: value for name, value in kwargs.items() if name in definition.names}
-        call = functools.partial(definition.function, *args, **own)
-        called = _Call(share, identity, definition.start(share.fixture, call), definition.options)
-        _WAYS[share.kind](shares, request, called)
-        called.parse(shares)
+        style = definition.start(identity.fixture, functools.partial(definition.function, *args, **own))
+        _acquire(shares, request, fixturedef, Held(share, identity, style))
+        if definition.options.parse is not None:
+            held = shares.held[identity.key]
+            held.value = definition.options.parse(held.value)
     return shares.held[identity.key].value
 
 
@@ -105,7 +109,7 @@ def _share(
         key=identity.key,
         fixture=identity.fixture,
         fixture_name=identity.fixture_name,
-        kind=definition.kind(fixture),
+        kind=kind,
         item=item.nodeid,
         travel=ValueChannel(
             fixture=identity.fixture,
@@ -139,51 +143,21 @@ def _timeout(config: pytest.Config, timeout: float | None) -> float | None:
 def _acquire(shares: Shares, request: pytest.FixtureRequest, fixturedef: pytest.FixtureDef[Any], held: Held) -> None:
     """Acquire the share and hold it until pytest ends the fixture.
 
-    share: Share
-    identity: Identity
-    style: Any
-    options: Options
+    A value that was set up here but cannot be shared is cleaned up at once, for no other worker can do so.
+    """
+    share, style = held.share, held.style
 
     def keep(acquired: Acquired) -> None:
         held.value, held.is_owner = acquired.value, acquired.is_owner
         shares.add(request, fixturedef, held)
 
-    def parse(self, shares: Shares) -> None:
-        """Make of the share's value what tests get in this worker."""
-        __tracebackhide__ = True
-        if self.options.parse is not None:
-            held = shares.held[self.share.key]
-            held.value = self.options.parse(held.value)
-
-
-def _return(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
-    __tracebackhide__ = True
-    call.keep(shares, request, shares.engine.take(call.share, call.style.create), None)
-
-
-def _yield_once(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
-    __tracebackhide__ = True
-    taken = _take(shares, request, call)
-    if not taken.is_owner:
-        call.keep(shares, request, taken, None)
-
-
-def _yield_twice(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
-    __tracebackhide__ = True
-    taken = _take(shares, request, call)
-    if not taken.is_owner:
-        try:
-            _check_yielded(call, call.style.receive(taken.value), taken.value, shares.engine.worker)
-        except BaseException:
-            shares.engine.abandon(call.share)
-            raise
-        call.keep(shares, request, taken, call.style.end)
-
-
-def _check_yielded(call: _Call, yielded: object, sent: object, worker: str) -> None:
-    """Every worker's tests get the same value; what a worker makes of it must not be dropped in silence."""
-    __tracebackhide__ = True
-    if yielded is sent or call.share.travel.holds_objects:
+    try:
+        acquired = shares.engine.take(share, style.create, keep)
+    except BaseException:
+        if style.is_set_up and share.key not in shares.held:
+            style.end(CleanupToken.LAST)
+        raise
+    if acquired.is_owner:
         return
     try:
         _check_yielded(share, style.receive(acquired.value), acquired.value, shares.engine.worker)
@@ -209,16 +183,56 @@ def _check_yielded(share: Share, yielded: object, sent: object, worker: str) -> 
 # --- a setup that raised, as the other workers see it -----------------------------------------------------
 
 
-def _take(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> Acquired:
-    """Take the share, and keep it if it is set up here.
+def describe_failure(error: BaseException) -> Failure:
+    """Return what other workers need to know of an exception, its traceback cut to the user's own frames."""
+    return Failure(
+        outcome=_outcome(error),
+        type_name=_type_name(error),
+        message=str(getattr(error, "msg", None) or error),
+        traceback="".join(_user_traceback(error)),
+    )
 
-    What was set up but cannot be shared is cleaned up at once, for nobody else can.
-    """
-    __tracebackhide__ = True
-    style = call.style
-    try:
-        return shares.engine.take(call.share, style.create, lambda taken: call.keep(shares, request, taken, style.end))
-    except BaseException:
-        if style.is_set_up and call.share.key not in shares.held:
-            style.end(CleanupToken.LAST)
-        raise
+
+def replay(failure: Failure, fixture: str, worker: str) -> NoReturn:
+    """Raise in this worker what the failure means to pytest."""
+    if failure.outcome == "skip":
+        pytest.skip(failure.message)
+    if failure.outcome == "xfail":
+        pytest.xfail(failure.message)
+    if failure.outcome == "exit":
+        pytest.exit(failure.message)
+    if failure.outcome == "fail":
+        pytest.fail(f"shared fixture {fixture} failed in worker {worker}: {failure.message}", pytrace=False)
+    raise SetupFailedError(
+        fixture,
+        f"its setup failed in worker {worker}, so it is not tried again: {failure.type_name}: {failure.message}\n\n"
+        f"{failure.traceback}",
+        worker,
+        failure.type_name,
+        failure.traceback,
+    )
+
+
+def _outcome(error: BaseException) -> str:
+    # `xfail.Exception` is a kind of `fail.Exception`, so it comes first.
+    for exception, outcome in (
+        (pytest.skip.Exception, "skip"),
+        (pytest.xfail.Exception, "xfail"),
+        (pytest.fail.Exception, "fail"),
+        (pytest.exit.Exception, "exit"),
+    ):
+        if isinstance(error, exception):
+            return outcome
+    return "error"
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _user_traceback(error: BaseException) -> list[str]:
+    whole = traceback.TracebackException.from_exception(error)
+    frames = [frame for frame in whole.stack if _PACKAGE not in Path(frame.filename).parents]
+    whole.stack = traceback.StackSummary.from_list(frames)
+    return list(whole.format())

@@ -38,7 +38,8 @@ def test_went_wrong(setup: Setup, went_wrong: bool) -> None:
 def test_run_is_read_from_its_directory(run_parent: Path) -> None:
     directory = create_directory(run_parent)
     ShareJournal(directory, "db-1", "gw1", "db").publish("cleaned-1", RECORD)
-    found = outcome.read(directory, {"gw10": Death("12:00:01")}, {"gw2": [ACQUISITIONS[2][1]]})
+    write_acquisitions(directory, "gw2", [ACQUISITIONS[2][1]])
+    found = outcome.read(directory, {"gw10": Death("12:00:01")})
     assert found.setups == (Setup("db-1", RECORD, End.CLEANED_UP, ACQUISITIONS[2:]),)
     assert found.workers == ("gw0", "gw1", "gw2", "gw10")
     assert not found.garbled
@@ -49,7 +50,7 @@ def test_garbled_timings_do_not_hide_the_setups(run_parent: Path, content: bytes
     directory = create_directory(run_parent)
     (directory / "observed" / "gw0.json").write_bytes(content)
     ShareJournal(directory, "db-1", "gw1", "db").publish("cleaned-1", RECORD)
-    found = outcome.read(directory, {}, {})
+    found = outcome.read(directory, {})
     assert [setup.key for setup in found.setups] == ["db-1"]
     if content != b"{}":
         [message] = found.garbled
@@ -60,10 +61,10 @@ def test_garbled_journal_does_not_hide_the_others(run_parent: Path) -> None:
     directory = create_directory(run_parent)
     ShareJournal(directory, "db-1", "gw1", "db").publish("cleaned-1", RECORD)
     (directory / "shares" / "other-1").write_bytes(b"hello\n")
-    found = outcome.read(directory, {}, {})
+    found = outcome.read(directory, {})
     assert [setup.key for setup in found.setups] == ["db-1"]
     assert len(found.garbled) == 1
 
 
 def test_run_whose_directory_is_gone_shared_nothing(tmp_path: Path) -> None:
-    assert outcome.read(tmp_path / "gone", {}, {}).setups == ()
+    assert outcome.read(tmp_path / "gone", {}).setups == ()

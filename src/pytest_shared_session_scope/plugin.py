@@ -57,7 +57,7 @@ def pytest_configure_node(node: Any) -> None:
     """Tell a worker about the run, in the controller."""
     from pytest_shared_session_scope._reporting.leftovers import ledger_of
     from pytest_shared_session_scope._reporting.waiting import watch
-    from pytest_shared_session_scope._run.directory import create_directory
+    from pytest_shared_session_scope._run.fileio import create_directory
     from pytest_shared_session_scope._session import held
     from pytest_shared_session_scope._session.controller import Controller
 
@@ -67,7 +67,7 @@ def pytest_configure_node(node: Any) -> None:
         stash[_CONTROLLER] = Controller(directory)
         watch(node.config, directory)
         stash[STATE].run = node.workerinput["testrunuid"]
-        node.config.add_cleanup(stash[_CONTROLLER].release_lease)
+        node.config.add_cleanup(stash[_CONTROLLER].release_liveness_lock)
         ledger_of(node.config).begin(stash[STATE].run, directory)
     stash[_CONTROLLER].expect(node)
 
@@ -150,16 +150,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if "pytest_shared_session_scope._fixtures.decorators" not in sys.modules:
         return
     from pytest_shared_session_scope._run import membership
-    from pytest_shared_session_scope._run.directory import progress_path
-    from pytest_shared_session_scope._run.progress import Progress
 
     state = session.config.stash[STATE]
-    path = state.directory and progress_path(state.directory, state.worker)
+    path = state.directory and membership.progress_path(state.directory, state.worker)
     if state.directory is not None:
         # Before the first test: in a run that is being stopped, this worker may still come to its first share.
         state.workers = membership.Workers(state.directory, state.worker)
-        state.workers.hold_lease()
-    state.progress = Progress(session.items, path, is_each=state.is_each)
+        state.workers.hold_liveness_lock()
+    state.progress = membership.Progress(session.items, path, is_each=state.is_each)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -176,9 +174,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     state = item.config.stash[STATE]
     state.last_item = item
     if state.shares is not None:
-        state.shares.engine.observed.ending = item.nodeid
+        state.shares.engine.note_test(item.nodeid)
     if state.progress is not None:
-        state.progress.mark_over(item)
+        state.progress.mark_finished(item)
     if nextitem is None:
         _drain(item.session, state)
 
@@ -212,7 +210,7 @@ def _clean_up_what_is_left(session: pytest.Session, state: RunState, directory: 
 
         adopt_what_is_left(session, state)
     if state.shares is not None and state.is_worker:
-        state.shares.engine.observed.write(directory, state.worker)
+        state.shares.engine.close()
     if state.is_controller_dead():
         # Here, since without its controller xdist lets a worker come no further.
         from pytest_shared_session_scope._reporting.leftovers import end_in_place_of_controller
@@ -230,16 +228,16 @@ def _drain(session: pytest.Session, state: RunState, *, is_cut_short: bool = Fal
     if state.shares is None and not _has_shares(state.directory):
         from pytest_shared_session_scope._run import membership
 
-        membership.Workers(state.directory, state.worker).mark(state.worker, membership.DRAINING)
+        membership.Workers(state.directory, state.worker).mark(state.worker, membership.WorkerState.DRAINING)
         return
     from pytest_shared_session_scope._session.held import shares_of
     from pytest_shared_session_scope._session.takeover import adopt_before_letting_go
 
     shares = shares_of(session.config)
     if is_cut_short or _stops_by_itself(session):
-        shares.patience = _PATIENCE_OF_ONE_THAT_STOPS
-    if not shares.engine.presence.is_draining:
-        shares.engine.presence.drain()
+        shares.drain_timeout = _PATIENCE_OF_ONE_THAT_STOPS
+    if not shares.engine.is_draining:
+        shares.engine.drain()
         adopt_before_letting_go(session, state, shares)
 
 
@@ -261,7 +259,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     directory, _ = _directory_and_deaths(config)
     if directory is not None:
-        from pytest_shared_session_scope._run.directory import remove_directory
+        from pytest_shared_session_scope._run.fileio import remove_directory
 
         if not state.is_told:
             from pytest_shared_session_scope._reporting import terminal
@@ -278,8 +276,10 @@ def shared_lock(pytestconfig: pytest.Config) -> SharedLock:
     """
 
     def lock(name: str, timeout: float | None = None) -> AbstractContextManager[None]:
-        from pytest_shared_session_scope._session.held import NamedLock
+        from pytest_shared_session_scope._run.locks import NamedLock
+        from pytest_shared_session_scope._session.held import directory_of
 
-        return NamedLock(pytestconfig, name, timeout)
+        state = pytestconfig.stash[STATE]
+        return NamedLock(directory_of(pytestconfig, state), state.worker, name, timeout)
 
     return lock

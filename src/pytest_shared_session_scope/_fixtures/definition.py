@@ -16,7 +16,7 @@ from pytest_shared_session_scope._fixtures.annotations import (
     value_of_two_yields,
 )
 from pytest_shared_session_scope._fixtures.generators import FIRST_IS_NOT_SENT, NONE_IS_TAKEN, ONCE_INSTEAD
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope.errors import DefinitionError
 from pytest_shared_session_scope.store import holds_of
 from pytest_shared_session_scope.types import SetupToken, Store

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pytest_shared_session_scope._engine.timings import NOTHING
+from pytest_shared_session_scope._engine.timings import AcquireOutcome
 
 if TYPE_CHECKING:
-    from pytest_shared_session_scope._engine.timings import Take
+    from pytest_shared_session_scope._engine.timings import Acquisition
     from pytest_shared_session_scope._reporting import outcome
 
 
@@ -108,7 +108,7 @@ def _setup(setup: outcome.Setup) -> SetupReport:
         {
             "fixture": record.definition,
             "name": record.fixture_name,
-            "kind": record.kind,
+            "kind": record.kind.value,
             "type": record.value_type,
             "parameters": record.parameters,
             "key": setup.key,
@@ -129,15 +129,15 @@ def _setup(setup: outcome.Setup) -> SetupReport:
     )
 
 
-def _take(worker: str, take: Take) -> TakeReport:
+def _take(worker: str, take: Acquisition) -> TakeReport:
     return TakeReport.model_validate(
         {
             "worker": worker,
             "test": take.item,
             "at": take.at,
             "waited": take.waited,
-            "seconds": 0.0 if take.outcome == NOTHING else take.seconds,
-            "outcome": take.outcome,
+            "seconds": 0.0 if take.outcome is AcquireOutcome.NOTHING else take.seconds,
+            "outcome": take.outcome.value,
         }
     )
 

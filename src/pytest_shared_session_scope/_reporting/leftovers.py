@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.directory import remove_directory
+from pytest_shared_session_scope._run import fileio, membership
+from pytest_shared_session_scope._run.fileio import remove_directory
 
 if TYPE_CHECKING:
     import pytest
@@ -53,9 +53,7 @@ class Leftovers:
 
     def _write(self, run: str, entry: dict[str, object]) -> None:
         if self.directory is not None:
-            temporary = self.directory / f"{run}.new"
-            temporary.write_text(json.dumps(entry), "utf-8")
-            temporary.replace(self.directory / f"{run}.json")
+            fileio.write_atomic(self.directory / f"{run}.json", json.dumps(entry).encode())
 
 
 def _tell_one(entry: dict[str, object]) -> list[str] | None:
@@ -87,7 +85,7 @@ def end_in_place_of_controller(config: pytest.Config, state: RunState) -> None:
     if state.directory is None:
         return
     if state.shares is not None:
-        state.shares.engine.presence.workers.release_lease()
+        state.shares.engine.release_liveness_lock()
     if not membership.Workers(state.directory, "").is_any_alive():
         with contextlib.suppress(FileNotFoundError):  # another worker was as fast, and does it
             ledger_of(config).end(state.run, end_of_dead_run(state.directory))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_shared_session_scope._run.records import ShareRecord
+    from pytest_shared_session_scope._run.journal import ShareRecord
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from pytest_shared_session_scope._engine import timings
-from pytest_shared_session_scope._engine.timings import NOTHING, READ, Take
-from pytest_shared_session_scope._run.directory import share_keys
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._engine.timings import AcquireOutcome, Acquisition
+from pytest_shared_session_scope._run.fileio import share_keys
+from pytest_shared_session_scope._run.journal import Kind, State
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 from pytest_shared_session_scope.errors import StoreError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_shared_session_scope._reporting.messages import Death
-    from pytest_shared_session_scope._run.records import ShareRecord
+    from pytest_shared_session_scope._run.journal import ShareRecord
 
 # What became of a setup. `kept`: it returned, so there is nothing to clean up.
 KEPT: Final = "kept"
@@ -39,13 +39,13 @@ class Setup:
     key: str
     record: ShareRecord
     end: str
-    takes: tuple[tuple[str, Take], ...] = ()
+    takes: tuple[tuple[str, Acquisition], ...] = ()
     holders: tuple[str, ...] = ()
 
     @property
     def takers(self) -> list[str]:
         """The workers whose tests got the value."""
-        took = {worker for worker, take in self.takes if take.outcome != NOTHING}
+        took = {worker for worker, take in self.takes if take.outcome is not AcquireOutcome.NOTHING}
         return sorted({self.record.worker, *took, *self.holders}) if self.is_shared else []
 
     @property
@@ -54,9 +54,9 @@ class Setup:
         return self.end not in (FAILED, CUT_OFF) and (self.end != NOT_CLEANED_UP or self.record.shown is not None)
 
     @property
-    def waits(self) -> list[tuple[str, Take]]:
+    def waits(self) -> list[tuple[str, Acquisition]]:
         """Who waited for it; not the worker that set it up, if it waited for the one before."""
-        return [(worker, take) for worker, take in self.takes if take.outcome in (READ, NOTHING)]
+        return [(worker, take) for worker, take in self.takes if take.outcome is not AcquireOutcome.SET_UP]
 
     @property
     def waited(self) -> float:
@@ -97,10 +97,10 @@ class Outcome:
         )
 
 
-def read(directory: Path, deaths: Mapping[str, Death], mine: Mapping[str, list[Take]]) -> Outcome:
+def read(directory: Path, deaths: Mapping[str, Death], mine: Mapping[str, list[Acquisition]]) -> Outcome:
     """Return the facts of a run that is over; `mine` are the takes of this process, if it is a worker."""
     noted = {**timings.read(directory), **mine}
-    takes: dict[str, list[tuple[str, Take]]] = {}
+    takes: dict[str, list[tuple[str, Acquisition]]] = {}
     for worker, some in noted.items():
         for take in some:
             takes.setdefault(take.key, []).append((worker, take))
@@ -118,47 +118,33 @@ def read(directory: Path, deaths: Mapping[str, Death], mine: Mapping[str, list[T
     return Outcome(tuple(setups), tuple(sorted(workers, key=_by_number)), deaths, tuple(garbled))
 
 
-def _setups_of(files: ShareJournal, takes: list[tuple[str, Take]], garbled: list[str]) -> list[Setup]:
+def _setups_of(files: ShareJournal, takes: list[tuple[str, Acquisition]], garbled: list[str]) -> list[Setup]:
+    found, errors = files.setups()
+    garbled += map(str, errors)
+    last = next((one for one in found if one.state is State.FAILED), None) or (found[-1] if found else None)
     setups: list[Setup] = []
-    records = _records_of(files, garbled)
-    last = "failed" if "failed" in records else max(records, key=lambda state: records[state].generation, default="")
-    for state, record in records.items():
-        is_open = state in ("ready", "cleaning", "setting-up") or state.startswith("lost-")
-        own = [(worker, take) for worker, take in takes if _belongs(worker, take, record, is_last=state == last)]
-        holders = files.other_holders() + files.leaving() if state in ("ready", "cleaning") else []
-        setups.append(Setup(files.key, record, _end(state, record, is_open=is_open), tuple(own), tuple(holders)))
+    for one in found:
+        own = [(worker, take) for worker, take in takes if _belongs(worker, take, one.record, is_last=one is last)]
+        holders = files.other_holders() + files.other_leavers() if one.state in (State.READY, State.CLEANING) else []
+        setups.append(Setup(files.key, one.record, _end(one.state, one.record), tuple(own), tuple(holders)))
     return setups
 
 
-def _records_of(files: ShareJournal, garbled: list[str]) -> dict[str, ShareRecord]:
-    records = {state: _record_of(files, state, garbled) for state in files.states()}
-    # There may be none: it is another state by now, where a worker still runs.
-    return {state: record for state, record in records.items() if record is not None}
-
-
-def _record_of(files: ShareJournal, state: str, garbled: list[str]) -> ShareRecord | None:
-    try:
-        return files.read(state)
-    except StoreError as error:
-        garbled.append(str(error))
-        return None
-
-
-def _belongs(worker: str, take: Take, record: ShareRecord, *, is_last: bool) -> bool:
-    if take.outcome == NOTHING:
+def _belongs(worker: str, take: Acquisition, record: ShareRecord, *, is_last: bool) -> bool:
+    if take.outcome is AcquireOutcome.NOTHING:
         # The setup raised, or the worker gave up waiting for it.
         return is_last and worker != record.worker
     return take.generation == record.generation
 
 
-def _end(state: str, record: ShareRecord, *, is_open: bool) -> str:
-    if state == "failed":
+def _end(state: State, record: ShareRecord) -> str:
+    if state is State.FAILED:
         return FAILED
-    if not is_open:
+    if state is State.CLEANED:
         return CLEANED_UP
-    if record.kind != Kind.RETURNS.value:
+    if record.kind is not Kind.RETURNS:
         return NOT_CLEANED_UP
-    return KEPT if state == "ready" else CUT_OFF
+    return KEPT if state is State.READY else CUT_OFF
 
 
 def _by_number(worker: str) -> tuple[int, str]:

@@ -66,7 +66,7 @@ def _setup(setup: Setup, facts: Outcome, width: int) -> Iterator[Line]:
 def _head(setup: Setup) -> Iterator[str]:
     record = setup.record
     yield record.definition + (f" with {record.parameters}" if record.parameters else "")
-    yield record.kind
+    yield record.kind.value
     if record.value_type:
         yield record.value_type
     if record.size is not None:

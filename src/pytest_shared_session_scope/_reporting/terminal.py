@@ -28,7 +28,7 @@ def facts_of(config: pytest.Config, directory: Path | None, deaths: Mapping[str,
     state = config.stash[STATE]
     if directory is None:
         return outcome.Outcome((), (), deaths)
-    mine = {} if state.shares is None else {state.worker: state.shares.engine.observed.takes}
+    mine = {} if state.shares is None else {state.worker: state.shares.engine.acquisitions}
     return outcome.read(directory, deaths, mine)
 
 

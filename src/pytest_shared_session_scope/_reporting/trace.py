@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope._engine.timings import READ, SET_UP
+from pytest_shared_session_scope._engine.timings import AcquireOutcome
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._reporting.outcome import Outcome, Setup
@@ -59,9 +59,9 @@ def _spans(setup: Setup) -> Iterator[tuple[Setup, str, float, float, str, str]]:
     record = setup.record
     yield setup, "set up", record.started, record.seconds, record.worker, record.item
     for worker, take in setup.takes:
-        if take.waited and take.outcome != SET_UP:
+        if take.waited and take.outcome is not AcquireOutcome.SET_UP:
             yield setup, "wait for", take.at, take.waited, worker, take.item
-        if take.outcome == READ:
+        if take.outcome is AcquireOutcome.READ:
             yield setup, "read", take.at + take.waited, take.seconds, worker, take.item
     if record.cleaned_by is not None:
         yield setup, "clean up", record.cleanup_started, record.cleanup_seconds, record.cleaned_by, record.cleanup_item

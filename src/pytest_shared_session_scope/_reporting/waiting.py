@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope._engine.clock import Clock
+from pytest_shared_session_scope._engine.timings import Clock
 from pytest_shared_session_scope._reporting import messages
-from pytest_shared_session_scope._run.membership import CONTROLLER, Workers
+from pytest_shared_session_scope._run.journal import State
+from pytest_shared_session_scope._run.membership import CONTROLLER, Wait, Workers
 from pytest_shared_session_scope._run.share_journal import ShareJournal
-from pytest_shared_session_scope._run.waits import Mark, marks
 from pytest_shared_session_scope.errors import StoreError
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ class Watch:
 
 def look(directory: Path, workers: Workers, teller: Teller, clock: Clock | Any) -> None:
     """Say what is waited for longest."""
-    waits: dict[str, list[Mark]] = {}
-    for mark in marks(directory) if directory.exists() else []:
+    waits: dict[str, list[Wait]] = {}
+    for mark in workers.waits() if directory.exists() else []:
         if workers.is_alive(mark.worker):
             waits.setdefault(mark.key, []).append(mark)
     if not waits:
@@ -139,9 +139,10 @@ def look(directory: Path, workers: Workers, teller: Teller, clock: Clock | Any) 
     record = None
     with contextlib.suppress(StoreError), ShareJournal(directory, longest[0].key, "", longest[0].key) as files:
         # What is garbled is told by the workers that read it, and at the end.
-        record = files.read("setting-up")
-        if record is None and files.has("ready"):
+        setup = files.setup()
+        if setup is not None and setup.state is State.READY:
             return  # it was set up a moment ago: they are about to wake
+        record = setup.record if setup is not None and setup.state is State.SETTING_UP else None
     waiters = [mark.worker for mark in longest]
     texts = messages.waited_for(record, waiters, now=clock.time(), waited=waited, others=len(waits) - 1)
     teller.tell(texts, longest[0].key, waited)

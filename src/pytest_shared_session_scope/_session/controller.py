@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_shared_session_scope._reporting.messages import Death
-from pytest_shared_session_scope._run.membership import CLOSED, CONTROLLER, EXPECTED, GONE, Workers
+from pytest_shared_session_scope._run.membership import CONTROLLER, Workers, WorkerState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +26,8 @@ class Controller:
         self.directory = directory
         self.deaths: dict[str, Death] = {}
         self._workers = Workers(directory, CONTROLLER)
-        self._workers.hold_lease()
-        self.release_lease = self._workers.release_lease
+        self._workers.hold_liveness_lock()
+        self.release_liveness_lock = self._workers.release_liveness_lock
         self._crashes = 0
         self._finished: set[str] = set()
         # Workers that crashed and will be replaced: until their replacement is expected, they count as able to ask.
@@ -35,14 +35,14 @@ class Controller:
 
     def expect(self, node: Any) -> None:
         """Tell a worker about the run. Called before its process starts to work."""
-        self._workers.mark(node.gateway.id, EXPECTED)
+        self._workers.mark(node.gateway.id, WorkerState.EXPECTED)
         node.workerinput[INPUT] = {
             "directory": str(self.directory),
             "pid": os.getpid(),
             "each": node.config.getoption("dist") == "each",
         }
         while self._to_be_replaced:
-            self._workers.mark(self._to_be_replaced.pop(), GONE)
+            self._workers.mark(self._to_be_replaced.pop(), WorkerState.GONE)
 
     def lose(self, node: Any, error: object) -> None:
         """Note that a worker has finished, or crashed with an error. Called before xdist replaces it."""
@@ -55,7 +55,7 @@ class Controller:
                 self._to_be_replaced.append(worker)
                 return
         self._finished.add(worker)
-        self._workers.mark(worker, GONE)
+        self._workers.mark(worker, WorkerState.GONE)
 
     def note_crash(self, worker: str, item: str) -> None:
         """Note which test a worker ran when it died. Called after `lose`."""
@@ -64,7 +64,7 @@ class Controller:
 
     def close(self) -> None:
         """Say that no worker is started any more, and no test handed out."""
-        self._workers.mark(CONTROLLER, CLOSED)
+        self._workers.close_run()
 
 
 def is_replaced(crashes: int, config: pytest.Config) -> bool:

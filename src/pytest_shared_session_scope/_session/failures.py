@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from pytest_shared_session_scope._run.records import Failure
+from pytest_shared_session_scope._run.journal import Failure
 from pytest_shared_session_scope.errors import SetupFailedError
 
 _PACKAGE = Path(__file__).parents[1]

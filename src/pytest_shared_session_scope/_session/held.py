@@ -5,22 +5,20 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope._engine.decisions import Verdict
 from pytest_shared_session_scope._engine.engine import Engine
-from pytest_shared_session_scope._engine.share import Share
+from pytest_shared_session_scope._engine.release import Verdict
+from pytest_shared_session_scope._engine.values import Share
 from pytest_shared_session_scope._reporting.leftovers import ledger_of
-from pytest_shared_session_scope._run import lock_holder, locks, membership
-from pytest_shared_session_scope._run.directory import create_directory
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run import membership
+from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._session.identity import dependencies_of, fixturedef_of, is_needed_by
 from pytest_shared_session_scope._session.state import STATE
 from pytest_shared_session_scope._session.timer import WaitingClock
-from pytest_shared_session_scope.errors import LockTimeoutError
 from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
@@ -56,7 +54,7 @@ class Shares:
         self.config = config
         self.held: dict[str, Held] = {}
         # How long (seconds) a share may wait at the worker's end until no other worker can ask for it any more.
-        self.patience = FOR_EVER
+        self.drain_timeout = FOR_EVER
         self.state = config.stash[STATE]
         self._current: dict[pytest.FixtureDef[Any], str] = {}
 
@@ -103,7 +101,7 @@ class Shares:
 
     def end_all(self) -> None:
         """Let go of what pytest has not ended: an interrupt in one fixture's end makes it forget the others."""
-        self.engine.drop_unkept(self.held)
+        self.engine.release_unkept(self.held)
         with contextlib.ExitStack() as stack:
             for key, held in self.held.items():
                 if held.share.kind is not Kind.RETURNS:
@@ -114,11 +112,11 @@ class Shares:
         if self._is_in_run():
             for dependent in reversed(held.dependents):
                 self.end(dependent)  # once more: an interrupt may have kept one from being let go of
-        verdict = self.engine.let_go(
+        verdict = self.engine.release(
             held.share,
             is_owner=held.is_owner,
             is_test_left=functools.partial(self._is_test_left, held) if self._is_in_run() else None,
-            patience=self.patience,
+            drain_timeout=self.drain_timeout,
         )
         if verdict is Verdict.STAY:
             return
@@ -132,17 +130,17 @@ class Shares:
             error = raised
             raise
         finally:
-            self.engine.finish(held.share, verdict, error)
+            self.engine.finish_release(held.share, verdict, error)
 
     def _is_in_run(self) -> bool:
-        return self.engine.is_adopting or not self.engine.presence.is_draining
+        return self.engine.is_taking_over or not self.engine.is_draining
 
     def _is_test_left(self, held: Held) -> bool:
         progress = self.state.progress
         if progress is None:
             return True
         needs = functools.partial(is_needed_by, identity=held.identity)
-        return progress.is_test_left(needs, self.engine.presence.others())
+        return progress.is_test_left(needs, self.engine.other_workers())
 
 
 def shares_of(config: pytest.Config) -> Shares:
@@ -160,8 +158,8 @@ def directory_of(config: pytest.Config, state: RunState) -> Path:
     if state.directory is None:
         state.directory = create_directory(base_directory(config))
         workers = membership.Workers(state.directory, membership.CONTROLLER)
-        workers.hold_lease()
-        config.add_cleanup(workers.release_lease)
+        workers.hold_liveness_lock()
+        config.add_cleanup(workers.release_liveness_lock)
         ledger_of(config).begin(state.run, state.directory)
     return state.directory
 
@@ -171,31 +169,3 @@ def base_directory(config: pytest.Config) -> Path:
     # The public way is a fixture, which a controller has none of; xdist reads the same attribute for its workers.
     private: Any = config
     return Path(private._tmp_path_factory.getbasetemp())  # noqa: SLF001
-
-
-class NamedLock:
-    """A lock between the run's workers; see `SharedLock`. A class, so that no frame of ours is in a traceback."""
-
-    def __init__(self, config: pytest.Config, name: str, timeout: float | None) -> None:
-        directory = directory_of(config, config.stash[STATE])
-        digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-        self._name = name
-        self._timeout = timeout
-        self._lock = locks.new_lock(directory / "locks" / digest)
-        self._holder = lock_holder.Note(directory / "locks" / f"{digest}.json", config.stash[STATE].worker)
-
-    def __enter__(self) -> None:
-        __tracebackhide__ = True
-        if not locks.wait_lock(self._lock, self._timeout):
-            raise LockTimeoutError(repr(self._name), self._holder.told(self._timeout or 0.0))
-        try:
-            self._holder.write()
-        except BaseException:  # an interrupt, after which nobody would leave the lock
-            self._lock.release()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            self._holder.remove()
-        finally:
-            self._lock.release()

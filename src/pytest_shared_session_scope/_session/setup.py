@@ -7,10 +7,9 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope._engine.share import Acquired, Share
-from pytest_shared_session_scope._engine.values import ValueChannel
+from pytest_shared_session_scope._engine.values import Acquired, Share, ValueChannel
 from pytest_shared_session_scope._fixtures.generators import OneYield, TwoYields
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._session import failures
 from pytest_shared_session_scope._session.held import Held, shares_of
 from pytest_shared_session_scope._session.identity import describe, identify, is_named, item_of
@@ -66,7 +65,7 @@ def _share(
         fixture_name=identity.fixture_name,
         kind=definition.sharing(fixture).kind,
         item=item.nodeid,
-        travel=ValueChannel(
+        channel=ValueChannel(
             fixture=identity.fixture,
             identifier=identity.key,
             codec=definition.codec(fixture),
@@ -118,7 +117,7 @@ class _Call:
 
 def _return(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
     __tracebackhide__ = True
-    call.keep(shares, request, shares.engine.take(call.share, call.function), None)
+    call.keep(shares, request, shares.engine.acquire(call.share, call.function), None)
 
 
 def _yield_once(shares: Shares, request: pytest.FixtureRequest, call: _Call) -> None:
@@ -145,7 +144,7 @@ def _yield_twice(shares: Shares, request: pytest.FixtureRequest, call: _Call) ->
 def _check_yielded(call: _Call, yielded: object, sent: object, worker: str) -> None:
     """Every worker's tests get the same value; what a worker makes of it must not be dropped in silence."""
     __tracebackhide__ = True
-    if yielded is sent or call.share.travel.holds_objects:
+    if yielded is sent or call.share.channel.holds_objects:
         return
     from pytest_shared_session_scope._codec import compare, formatting
 
@@ -183,7 +182,7 @@ def _take(
         return value
 
     try:
-        return shares.engine.take(call.share, set_up_and_note, lambda taken: call.keep(shares, request, taken, end))
+        return shares.engine.acquire(call.share, set_up_and_note, lambda taken: call.keep(shares, request, taken, end))
     except BaseException:
         if is_set_up and call.share.key not in shares.held:
             end(CleanupToken.LAST)

@@ -13,8 +13,7 @@ from pytest_shared_session_scope._session.options import NEVER
 from pytest_shared_session_scope._session.timer import Timer
 
 if TYPE_CHECKING:
-    from pytest_shared_session_scope._run.membership import Workers
-    from pytest_shared_session_scope._run.progress import Progress
+    from pytest_shared_session_scope._run.membership import Progress, Workers
     from pytest_shared_session_scope._session.held import Shares
 
 
@@ -39,7 +38,7 @@ class RunState:
     controller_pid: int | None = None
     is_each: bool = False
     shares: Shares | None = None
-    progress: Progress | None = None
+    progress: Progress[pytest.Item] | None = None
     workers: Workers | None = None
     last_item: pytest.Item | None = None
     timer: Timer = dataclasses.field(default_factory=Timer)

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_shared_session_scope._engine.engine import NothingToTakeOverError
-from pytest_shared_session_scope._engine.orphans import Search, is_waited_for, revive
 from pytest_shared_session_scope._session.held import FOR_EVER, shares_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_shared_session_scope._run.records import ShareRecord
+    from pytest_shared_session_scope._run.journal import ShareRecord
     from pytest_shared_session_scope._session.held import Shares
     from pytest_shared_session_scope._session.state import RunState
 
@@ -34,17 +33,17 @@ _LONGEST_WAIT: Final = 1.0
 
 def adopt_before_letting_go(session: pytest.Session, state: RunState, shares: Shares) -> None:
     """Take what nobody holds, before the first fixture of the session ends."""
-    presence = shares.engine.presence
-    shares.engine.adopt = functools.partial(_adopt_dependents, session, state, shares)
-    if presence.may_be_unheld():
-        unheld = [one for one in Search(shares.engine.directory, presence).unfinished(shares.held) if not one.is_held]
+    engine = shares.engine
+    engine.clean_up_dependents = functools.partial(_adopt_dependents, session, state, shares)
+    if engine.may_have_orphans():
+        orphaned = [one for one in engine.open_shares(shares.held) if not one.is_held]
         # A cleanup that was cut off is for who adopts when nobody can ask any more. It has to be taken before anything
         # that it depends on is let go.
-        if not presence.is_anybody_left():
-            for one in unheld:
-                revive(one.files)
-        for one in unheld:
-            if one.files.has("ready"):
+        if not engine.is_anybody_left():
+            for one in orphaned:
+                engine.revive(one)
+        for one in orphaned:
+            if engine.is_ready(one):
                 _take(session, state, shares, one.record)
 
 
@@ -54,11 +53,11 @@ def _adopt_dependents(session: pytest.Session, state: RunState, shares: Shares, 
     What pytest sets up for it ends with the session: to end that here would, with pytest 7, also end what the share
     itself depends on, which was asked for again.
     """
-    for one in Search(shares.engine.directory, shares.engine.presence).unfinished(shares.held):
-        if one.files.key in keys and not one.is_held:
-            revive(one.files)
+    for one in shares.engine.open_shares(shares.held):
+        if one.key in keys and not one.is_held:
+            shares.engine.revive(one)
             _take(session, state, shares, one.record)
-            _reported(state, functools.partial(shares.end, one.files.key))
+            _reported(state, functools.partial(shares.end, one.key))
 
 
 def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
@@ -67,30 +66,29 @@ def adopt_what_is_left(session: pytest.Session, state: RunState) -> None:
     Waiting costs the run nothing: it goes on until its last worker ends, and who waits holds nothing.
     """
     shares = shares_of(session.config)
-    presence = shares.engine.presence
-    presence.drain()
+    engine = shares.engine
+    engine.drain()
     error = _reported(state, shares.end_all)
-    until = time.monotonic() + shares.patience
+    until = time.monotonic() + shares.drain_timeout
     failed: set[str] = set()
-    search = Search(shares.engine.directory, presence)
-    while left := search.unfinished(failed):
-        may_adopt = not presence.is_anybody_left()
+    while left := engine.open_shares(failed):
+        may_adopt = not engine.is_anybody_left()
         if may_adopt:
             for one in left:
                 if not one.is_held:
-                    revive(one.files)
+                    engine.revive(one)
                     if not _take(session, state, shares, one.record):
-                        failed.add(one.files.key)
+                        failed.add(one.key)
             error = _reported(state, lambda: session._setupstate.teardown_exact(None)) or error  # noqa: SLF001 - see the module
             if error is not None:  # what could not be let go of now, cannot be later, and the run has to end
-                failed.update(one.files.key for one in left if not one.is_held)
+                failed.update(one.key for one in left if not one.is_held)
         # What was set up first is cleaned up last. Another's holder may die meanwhile, and patience may end before.
         again = min(until, time.monotonic() + (_LONGEST_WAIT if may_adopt else FOR_EVER))
-        while is_waited_for(left[-1], presence, may_adopt=may_adopt) and time.monotonic() < again:
-            shares.engine.wait_a_little()
+        while engine.must_wait_for(left[-1], may_take_over=may_adopt) and time.monotonic() < again:
+            engine.pause()
         if time.monotonic() > until:
             return
-        shares.engine.wait_a_little()
+        engine.pause()
 
 
 def _take(session: pytest.Session, state: RunState, shares: Shares, record: ShareRecord) -> bool:
@@ -102,7 +100,7 @@ def _take(session: pytest.Session, state: RunState, shares: Shares, record: Shar
     def take() -> None:
         # The test before ends as it would now anyway, with all but the session's fixtures.
         session._setupstate.teardown_exact(session)  # type: ignore[arg-type]  # noqa: SLF001 - see the module
-        with shares.engine.adopting():
+        with shares.engine.taking_over():
             _set_up_without_fixtures(session, item).getfixturevalue(record.fixture_name)
 
     error = _reported(state, take)

@@ -1,17 +1,16 @@
-"""The lines that users read about what was not cleaned up, and about what a worker waits for."""
+"""The lines that users read about what was not cleaned up."""
 
 from __future__ import annotations
 
 import pytest
 
-from pytest_shared_session_scope._engine.engine import _waited_too_long as waited_too_long
 from pytest_shared_session_scope._reporting.messages import Death, not_cleaned_up
-from pytest_shared_session_scope._run.records import ShareRecord
+from pytest_shared_session_scope._run.journal import Kind, ShareRecord
 
 RECORD = ShareRecord(
     fixture="'db' (conftest.py:12)",
     fixture_name="db",
-    kind="yields twice",
+    kind=Kind.YIELDS_TWICE,
     generation=1,
     worker="gw0",
     pid=4711,
@@ -64,26 +63,3 @@ LINES: dict[str, tuple[ShareRecord, dict[str, Death], str]] = {
 @pytest.mark.parametrize(("record", "deaths", "line"), LINES.values(), ids=list(LINES))
 def test_what_was_not_cleaned_up(record: ShareRecord, deaths: dict[str, Death], line: str) -> None:
     assert not_cleaned_up(record, deaths) == BEGIN + line
-
-
-@pytest.mark.parametrize(
-    ("record", "is_alive", "who"),
-    [
-        (None, True, "another worker holds its lock"),
-        (
-            RECORD,
-            True,
-            "worker gw0 (pid 4711, which is alive) has been setting it up for 2.5 s, in test_it.py::test_a",
-        ),
-        (
-            RECORD,
-            False,
-            "worker gw0 (pid 4711, which is dead) has been setting it up for 2.5 s, in test_it.py::test_a",
-        ),
-    ],
-)
-def test_what_was_waited_for(record: ShareRecord | None, is_alive: bool, who: str) -> None:
-    assert waited_too_long("gw2", 1.5, record, now=1002.49, is_alive=is_alive) == (
-        f"worker gw2 waited 1.5 s for its value: {who}; raise the timeout (timeout= or the ini option "
-        "shared_session_scope_timeout) or look at what that setup is waiting for"
-    )

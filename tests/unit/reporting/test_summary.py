@@ -7,11 +7,11 @@ import dataclasses
 import pytest
 from samples import FAILURE, RECORD, SETUP, TAKES
 
-from pytest_shared_session_scope._engine.timings import NOTHING, Take
+from pytest_shared_session_scope._engine.timings import AcquireOutcome, Acquisition
 from pytest_shared_session_scope._reporting import outcome, summary, trace
 from pytest_shared_session_scope._reporting.messages import Death
 from pytest_shared_session_scope._reporting.outcome import Outcome, Setup
-from pytest_shared_session_scope._run.records import Failure, encode, parse
+from pytest_shared_session_scope._run.journal import Failure, Kind, encode, parse
 
 
 def _facts_of(*setups: Setup, **deaths: Death) -> Outcome:
@@ -93,7 +93,7 @@ RED = [
         id="cleanup",
     ),
     pytest.param(
-        _altered(kind="returns", end=outcome.CUT_OFF),
+        _altered(kind=Kind.RETURNS, end=outcome.CUT_OFF),
         {},
         "  its setup in gw1 was cut off: the process was ended inside it",
         id="cut off",
@@ -147,7 +147,7 @@ def test_nobody_else_is_to_be_told_whose_setup_it_was() -> None:
 
 @pytest.mark.parametrize(("durations", "listed"), [(None, 3), (2, 2), (0, 5)])
 def test_as_many_waits_are_listed_as_durations_asks_for(durations: int | None, listed: int) -> None:
-    takes = tuple((f"gw{i}", Take("db-1", f"test_{i}", 0.0, 1.0 + i, NOTHING)) for i in range(5))
+    takes = tuple((f"gw{i}", Acquisition("db-1", f"test_{i}", 0.0, 1.0 + i, AcquireOutcome.NOTHING)) for i in range(5))
     setup = dataclasses.replace(
         _altered(end=outcome.FAILED, failure=FAILURE, seconds=0.0, cleaned_by=None), takes=takes
     )

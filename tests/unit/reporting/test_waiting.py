@@ -13,9 +13,9 @@ from samples import RECORD
 from pytest_shared_session_scope._reporting.messages import waited_for
 from pytest_shared_session_scope._reporting.waiting import Teller, Watch, look
 from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.directory import create_directory
+from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.journal import State
 from pytest_shared_session_scope._run.share_journal import ShareJournal
-from pytest_shared_session_scope._run.waits import Waiting, marks
 
 
 class Clock:
@@ -134,31 +134,17 @@ def test_a_narrow_terminal_is_told_the_most_that_fits(monkeypatch: pytest.Monkey
     assert reporter.text == WAITS[columns] + "\n"
 
 
-def test_a_mark_is_left_after_two_seconds_and_taken_back(run_parent: Path) -> None:
-    directory, clock = create_directory(run_parent), Clock()
-    with Waiting(directory, "gw/0", "db-1", clock) as waiting:  # type: ignore[arg-type]
-        clock.now += 1.9
-        waiting.look()
-        assert marks(directory) == []
-        clock.now += 0.2
-        waiting.look()
-        [mark] = marks(directory)
-        assert (mark.worker, mark.key, mark.since) == ("gw/0", "db-1", 1000.0)
-    assert marks(directory) == []
-
-
 def test_nothing_is_told_of_those_who_are_about_to_wake(run_parent: Path) -> None:
     directory, clock, reporter = create_directory(run_parent), Clock(), Reporter(isatty=False)
     workers = membership.Workers(directory, membership.CONTROLLER)
-    workers.mark("gw0", membership.EXPECTED)
+    workers.mark("gw0", membership.WorkerState.EXPECTED)
     files = ShareJournal(directory, "db-1", "gw1", "db")
-    files.publish("ready", RECORD)
-    waiting = Waiting(directory, "gw0", "db-1", clock)  # type: ignore[arg-type]
+    files.publish(State.READY, RECORD)
+    membership.Workers(directory, "gw0").mark_waiting("db-1", clock.now)
     clock.now += 9
-    waiting.look()
     look(directory, workers, Teller(reporter, reporter, clock), clock)
     assert reporter.text == ""
-    files.rename("ready", "cleaning")
+    files.move(State.READY, State.CLEANING)
     look(directory, workers, Teller(reporter, reporter, clock), clock)
     assert "another worker is cleaning it up" in reporter.text
 
@@ -166,11 +152,10 @@ def test_nothing_is_told_of_those_who_are_about_to_wake(run_parent: Path) -> Non
 def test_a_wait_for_what_is_garbled_is_told_without_a_record(run_parent: Path) -> None:
     directory, clock, reporter = create_directory(run_parent), Clock(), Reporter(isatty=False)
     workers = membership.Workers(directory, membership.CONTROLLER)
-    workers.mark("gw0", membership.EXPECTED)
-    ShareJournal(directory, "db-1", "gw1", "db").path.write_bytes(b"hello")
-    waiting = Waiting(directory, "gw0", "db-1", clock)  # type: ignore[arg-type]
+    workers.mark("gw0", membership.WorkerState.EXPECTED)
+    (directory / "shares" / "db-1").write_bytes(b"hello")
+    membership.Workers(directory, "gw0").mark_waiting("db-1", clock.now)
     clock.now += 9
-    waiting.look()
     look(directory, workers, Teller(reporter, reporter, clock), clock)
     assert reporter.text.startswith("\ngw0 waits for a shared fixture, for 9 s: ")
 
@@ -178,16 +163,13 @@ def test_a_wait_for_what_is_garbled_is_told_without_a_record(run_parent: Path) -
 def test_the_longest_wait_of_the_living_is_told(run_parent: Path) -> None:
     directory, clock, reporter = create_directory(run_parent), Clock(), Reporter(isatty=False)
     workers = membership.Workers(directory, membership.CONTROLLER)
-    waits = []
     for worker, key in (("gw0", "db-1"), ("gw2", "db-1"), ("gw3", "other-1"), ("dead", "older-1")):
         files = ShareJournal(directory, key, worker, key)
-        files.publish("setting-up", RECORD)
-        waits.append(Waiting(directory, worker, key, clock))  # type: ignore[arg-type]
+        files.publish(State.SETTING_UP, RECORD)
+        membership.Workers(directory, worker).mark_waiting(key, clock.now)
         if worker != "dead":
-            workers.mark(worker, membership.EXPECTED)
+            workers.mark(worker, membership.WorkerState.EXPECTED)
     clock.now += 2.5
-    for waiting in waits:
-        waiting.look()
     teller = Teller(reporter, reporter, clock)
     look(directory, workers, teller, clock)
     assert reporter.text == ""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pytest_shared_session_scope._run import fileio, locks
-from pytest_shared_session_scope._run.directory import NAME
+from pytest_shared_session_scope._run.fileio import NAME
 from pytest_shared_session_scope.errors import StoreError
 from pytest_shared_session_scope.types import StoreValueNotExists
 
@@ -84,7 +84,7 @@ class FileStore(LocalFileStoreMixin):
         """Write text or bytes, whole or not at all."""
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
         header, payload = _frame(data)
-        _write_private(path, header, payload)
+        fileio.write_atomic(path, header, payload)
 
 
 class JsonStore(FileStore):
@@ -188,10 +188,3 @@ def _read_parts(path: Path) -> tuple[bytes, bytes]:
             return content[:length], file.readall()
     finally:
         os.close(descriptor)
-
-
-def _write_private(path: Path, *parts: bytes) -> None:
-    whole = str(path)
-    temporary = f"{whole}.new"
-    fileio.write(temporary, *parts)
-    os.replace(temporary, whole)

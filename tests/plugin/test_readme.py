@@ -24,10 +24,10 @@ from samples import FAILURE, SETUP, altered, outcome_of
 
 from pytest_shared_session_scope import errors, shared_session_scope_fixture
 from pytest_shared_session_scope._codec.codec import Codec, typed_codec, untyped_codec
-from pytest_shared_session_scope._engine.timings import NOTHING, READ, SET_UP
+from pytest_shared_session_scope._engine.timings import AcquireOutcome
 from pytest_shared_session_scope._reporting import exports, summary
 from pytest_shared_session_scope._reporting.outcome import Death, End
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope.errors import SharedFixtureError
 
 ROOT = Path(__file__).parents[2]
@@ -352,7 +352,13 @@ def test_the_fields_of_the_json_report() -> None:
         (top, report),
     ):
         assert data.keys() <= set(re.findall(r"`([^`]+)`", text))
-    words = {*(end.value for end in End), *(kind.value for kind in Kind), SET_UP, READ, NOTHING}
+    words = {
+        *(end.value for end in End),
+        *(kind.value for kind in Kind),
+        AcquireOutcome.SET_UP,
+        AcquireOutcome.READ,
+        AcquireOutcome.NOTHING,
+    }
     words |= {"error", "fail", "skip", "xfail", "exit"}
     assert words <= set(re.findall(r"`([^`]+)`", " ".join(meaning.values())))
 

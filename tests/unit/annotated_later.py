@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope.types import SharedGenerator
 
 if TYPE_CHECKING:

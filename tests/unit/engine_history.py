@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 
 
 @dataclasses.dataclass(eq=False)
@@ -50,7 +50,7 @@ class History:
         if setup.state == "begun":
             setup.state = "done"  # published, but its owner was stopped or died before it could say so
         assert setup.state == "done", f"{worker.name} got the value of {setup}"
-        is_left = setup.cleaner is None or (not setup.cleaner.is_alive and worker.is_adopting)
+        is_left = setup.cleaner is None or (not setup.cleaner.is_alive and worker.is_taking_over)
         assert is_left, f"{worker.name} got the value of {setup}, which is being cleaned up"
         if setup.kind is Kind.YIELDS_ONCE:
             died = setup.owner.died_at

@@ -1,4 +1,4 @@
-"""Simulated workers over real engines in one directory, which do what the plugin does in a worker's life."""
+"""Simulated workers over real engines in one directory, each doing what the plugin does in a worker's life."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
+import pytest
 from engine_history import History, Setup
 from engine_stepping import IDLE, Thread, current
 
-from pytest_shared_session_scope._engine.decisions import Verdict
 from pytest_shared_session_scope._engine.engine import Engine, NothingToTakeOverError
-from pytest_shared_session_scope._engine.orphans import Search, Unfinished, is_waited_for, revive
-from pytest_shared_session_scope._engine.share import Share
+from pytest_shared_session_scope._engine.membership import OpenShare
+from pytest_shared_session_scope._engine.release import Verdict
+from pytest_shared_session_scope._engine.values import Share
 from pytest_shared_session_scope._reporting import outcome
 from pytest_shared_session_scope._reporting.outcome import End
-from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.directory import create_directory, share_keys
-from pytest_shared_session_scope._run.records import Failure, Kind, ShareRecord
+from pytest_shared_session_scope._run import fileio, membership
+from pytest_shared_session_scope._run.journal import Failure, Kind, ShareRecord
 from pytest_shared_session_scope._session.controller import Controller
 
 # Each share with its kind and what it depends on.
@@ -34,18 +34,18 @@ KINDS = {
     "twice-on-twice": Kind.YIELDS_TWICE,
 }
 NEEDS = {"once-on-once": "once", "twice-on-twice": "twice"}
-# Whose values the journal holds.
+# The keys whose values are in the journal.
 SHORT = {"once", "twice-on-twice"}
-PATIENCE_OF_THE_IMPATIENT = 0.02
+SHORT_DRAIN_TIMEOUT = 0.02
 
 
 class SetupError(Exception):
-    """What a setup raises, here or told by another worker."""
+    """The error of a setup, here or replayed from another worker."""
 
 
 @dataclasses.dataclass
 class Held:
-    """What a worker holds, in the order in which it was taken."""
+    """A share that a worker holds."""
 
     share: Share
     setup: Setup
@@ -53,7 +53,7 @@ class Held:
 
 
 class ValueChannel:
-    """The values by key, in memory, where the journal does not hold them; every look at them is a step."""
+    """The values by key, in memory unless they are in the journal; every access is a step."""
 
     def __init__(self, key: str, simulation: Simulation) -> None:
         self._key = key
@@ -86,7 +86,7 @@ class ValueChannel:
 
     def note(self, record: ShareRecord) -> None:
         if record.cleaned_by is None:
-            # What dies before is to the others a death inside the setup.
+            # To the others a death before this point is one inside the setup.
             self._simulation.history.setups[self._key][-1].state = "failed" if record.failure else "done"
         _stop("note")
 
@@ -98,12 +98,13 @@ def _stop(where: str) -> None:
 
 
 class Worker:
-    """One worker. Its clock goes on by what it sleeps."""
+    """One worker. Its clock advances by what it sleeps."""
 
     def __init__(self, name: str, simulation: Simulation) -> None:
         self.name = name
         self.thread = Thread()
-        self.engine = Engine(membership.Workers(simulation.directory, name), self)
+        self.workers = membership.Workers(simulation.directory, name)
+        self.engine = Engine(self.workers, self)
         self.held: dict[str, Held] = {}
         self.outcome = "value"
         self.is_alive = True
@@ -112,8 +113,8 @@ class Worker:
         self.has_torn_down = False
         self.is_impatient = False
         self.must_stop = False
-        self.is_taking = False
-        self.is_adopting = False
+        self.is_acquiring = False
+        self.is_taking_over = False
         self.started_at = simulation.history.now
         self.died_at: int | None = None
         self.drained_at: int | None = None
@@ -144,49 +145,51 @@ class Worker:
 
     # -- what it does; each of these is one operation of its thread
 
-    def take_all(self, keys: list[str]) -> None:
-        """Take shares one after the other, as tests do, until the worker has to stop."""
-        self.is_taking = True
+    def acquire_all(self, keys: list[str]) -> None:
+        """Acquire shares one after the other, as tests do, until the worker has to stop."""
+        self.is_acquiring = True
         for key in keys:
             if key not in self.held and not self.must_stop:
-                self.take(key)
-        self.is_taking = False
+                self.acquire(key)
+        self.is_acquiring = False
 
-    def take(self, key: str) -> bool:
-        """Take a share, after what it depends on."""
+    def acquire(self, key: str) -> bool:
+        """Acquire a share, after the one that it depends on."""
         self.has_shares = True
         needed = NEEDS.get(key)
-        if needed is not None and needed not in self.held and not self.take(needed):
+        if needed is not None and needed not in self.held and not self.acquire(needed):
             return False
         since = self._simulation.history.now
         share = self._share(key)
         try:
-            taken = self.engine.take(share, lambda: self._set_up(key))
+            acquired = self.engine.acquire(share, lambda: self._set_up(key))
         except (SetupError, NothingToTakeOverError):
             return False
         except KeyboardInterrupt:
             self.must_stop = True
             return False
-        setup = self._simulation.history.took(key, taken.value, self, since)
-        self.held[key] = Held(share, setup, taken.is_owner)
+        setup = self._simulation.history.took(key, acquired.value, self, since)
+        self.held[key] = Held(share, setup, acquired.is_owner)
         return True
 
     def collect(self) -> None:
-        """What happens before a worker is sent tests."""
-        self.engine.presence.workers.hold_lease()
+        """Do what a worker does before it is sent tests."""
+        self.workers.hold_liveness_lock()
         self.has_collected = True
 
     def abandon(self, key: str) -> None:
-        """Stop holding what another worker set up, whose value cannot be used here."""
+        """Stop holding a share that another worker set up, because its value cannot be used here."""
         held = self.held.pop(key)
         self._simulation.history.left(held.setup, self)
         self.engine.abandon(held.share)
 
-    def let_go(self, key: str, is_test_left: Callable[[], bool] | None = None) -> None:
-        """Let go of a share, run the fixture's own end, and tell."""
+    def release(self, key: str, is_test_left: Callable[[], bool] | None = None) -> None:
+        """Release a share, run the fixture's own end, and finish the release."""
         held = self.held[key]
-        patience = PATIENCE_OF_THE_IMPATIENT if self.is_impatient else float("inf")
-        verdict = self.engine.let_go(held.share, is_owner=held.is_owner, is_test_left=is_test_left, patience=patience)
+        timeout = SHORT_DRAIN_TIMEOUT if self.is_impatient else float("inf")
+        verdict = self.engine.release(
+            held.share, is_owner=held.is_owner, is_test_left=is_test_left, drain_timeout=timeout
+        )
         assert verdict is not Verdict.WAIT
         if verdict is Verdict.STAY:
             assert held.is_owner
@@ -197,33 +200,33 @@ class Worker:
         del self.held[key]
         _stop("end")
         self._simulation.history.left(held.setup, self)
-        self.engine.finish(held.share, verdict)
+        self.engine.finish_release(held.share, verdict)
         if verdict is Verdict.LAST:
-            # What dies before the engine has noted the end is to the others a cleanup that was cut off.
+            # To the others a death before the engine has published the end is a cleanup that was cut off.
             self._simulation.history.end_cleanup(held.setup)
 
     def tear_down(self) -> None:
-        """What happens before and while pytest ends the fixtures of the session."""
-        if not self.engine.presence.is_draining:
-            is_anything_shared = self.has_shares or share_keys(self._simulation.directory)
-            self.engine.presence.drain()
+        """Do what happens before and while pytest ends the fixtures of the session."""
+        if not self.engine.is_draining:
+            is_anything_shared = self.has_shares or fileio.share_keys(self._simulation.directory)
+            self.engine.drain()
             self.drained_at = self._simulation.history.now
             if is_anything_shared:
-                self._adopt_before_letting_go()
+                self._take_over_before_releasing()
         self.has_torn_down = True
-        self._let_go_of_all()
+        self._release_all()
 
     def finish(self) -> None:
-        """What happens from there to the end of the process."""
+        """Do what happens from there to the end of the process."""
         self.tear_down()
-        if self.has_shares or share_keys(self._simulation.directory):
-            self._adopt_what_is_left()
-        self.has_ended = True
+        if self.has_shares or fileio.share_keys(self._simulation.directory):
+            self._take_over_the_rest()
         self.free()
+        self.has_ended = True
 
     def free(self) -> None:
-        """Free what the kernel frees at the end of a process."""
-        self.engine.presence.workers.release_lease()
+        """Release what the kernel releases at the end of a process."""
+        self.workers.release_liveness_lock()
         for file in self.thread.files:
             file.close()
 
@@ -239,55 +242,52 @@ class Worker:
             raise KeyboardInterrupt
         return setup.number
 
-    def _let_go_of_all(self) -> None:
+    def _release_all(self) -> None:
         for key in reversed(list(self.held)):
             if KINDS[key] is not Kind.RETURNS:
-                self.let_go(key)
+                self.release(key)
 
-    def _adopt_before_letting_go(self) -> None:
-        presence = self.engine.presence
-        if presence.may_be_unheld():
-            for one in Search(self.engine.directory, presence).unfinished(self.held):
-                if not one.is_held and one.files.has("ready"):
-                    self._adopt(one.files.key)
+    def _take_over_before_releasing(self) -> None:
+        if self.engine.may_have_orphans():
+            for one in self.engine.open_shares(self.held):
+                if not one.is_held and self.engine.is_ready(one):
+                    self._take_over(one.key)
 
-    def _adopt_what_is_left(self) -> None:
-        presence = self.engine.presence
-        presence.drain()
-        until = self.monotonic() + (PATIENCE_OF_THE_IMPATIENT if self.is_impatient else float("inf"))
+    def _take_over_the_rest(self) -> None:
+        self.engine.drain()
+        until = self.monotonic() + (SHORT_DRAIN_TIMEOUT if self.is_impatient else float("inf"))
         failed: set[str] = set()
-        search = Search(self.engine.directory, presence)
-        while left := self._unfinished(search, failed):
-            may_adopt = not presence.is_anybody_left()
-            if may_adopt:
+        while left := self._open_shares(failed):
+            may_take_over = not self.engine.is_anybody_left()
+            if may_take_over:
                 for one in left:
                     if not one.is_held:
-                        revive(one.files)
-                        if not self._adopt(one.files.key):
-                            failed.add(one.files.key)
-                self._let_go_of_all()
-            while is_waited_for(left[-1], presence, may_adopt=may_adopt) and self.monotonic() < until:
-                self.engine.wait_a_little()
+                        self.engine.revive(one)
+                        if not self._take_over(one.key):
+                            failed.add(one.key)
+                self._release_all()
+            while self.engine.must_wait_for(left[-1], may_take_over=may_take_over) and self.monotonic() < until:
+                self.engine.pause()
             if self.monotonic() > until:
                 return
-            self.engine.wait_a_little()
+            self.engine.pause()
 
-    def _unfinished(self, search: Search, failed: set[str]) -> list[Unfinished]:
+    def _open_shares(self, failed: set[str]) -> list[OpenShare]:
         self._simulation.history.now += 1
         self.looked_at = self._simulation.history.now
-        return search.unfinished(failed)
+        return self.engine.open_shares(failed)
 
-    def _adopt(self, key: str) -> bool:
-        self.is_adopting = True
-        with self.engine.adopting():
+    def _take_over(self, key: str) -> bool:
+        self.is_taking_over = True
+        with self.engine.taking_over():
             try:
-                return key in self.held or self.take(key)
+                return key in self.held or self.acquire(key)
             finally:
-                self.is_adopting = False
+                self.is_taking_over = False
 
     def _share(self, key: str) -> Share:
-        travel: Any = ValueChannel(key, self._simulation)
-        return Share(key, key, key, KINDS[key], f"test_{key}", travel, _describe, _replay)
+        channel: Any = ValueChannel(key, self._simulation)
+        return Share(key, key, key, KINDS[key], f"test_{key}", channel, _describe, _replay)
 
 
 def _describe(error: BaseException) -> Failure:
@@ -299,19 +299,20 @@ def _replay(failure: Failure, fixture: str, worker: str) -> NoReturn:
 
 
 class Simulation:
-    """A run: its directory, its controller, its workers, and what became of the shares."""
+    """A run: its directory, its controller, its workers, and the history of its shares."""
 
     def __init__(self, workers: int, restarts: int) -> None:
         parent = Path(tempfile.mkdtemp(prefix="engine-machine-"))
-        self.directory = create_directory(parent)
+        self.directory = parent / fileio.NAME
         self.history = History()
         self.values: dict[str, object] = {}
         self.workers: list[Worker] = []
         self.lost: set[Worker] = set()
         self.is_closed = False
         self.replacements = 0
-        self._options = {"dist": "load", "maxworkerrestart": str(restarts), "numprocesses": workers}
-        self.controller = Controller(self.directory)
+        options = {"dist": "load", "maxworkerrestart": str(restarts), "numprocesses": workers}
+        self._config = _Config(parent, options)
+        self.controller = Controller(cast("pytest.Config", self._config), "never")
         for _ in range(workers):
             self.start()
 
@@ -319,7 +320,7 @@ class Simulation:
         """Start a worker, as a replacement where one is due."""
         self.history.now += 1
         worker = Worker(f"gw{len(self.workers)}", self)
-        self.controller.expect(self._node(worker))
+        self.controller.pytest_configure_node(self._node(worker))
         self.workers.append(worker)
         self.replacements = 0
         return worker
@@ -338,30 +339,46 @@ class Simulation:
         """Let the controller notice that a worker has ended or died."""
         self.lost.add(worker)
         before = len(self.controller._to_be_replaced)
-        self.controller.lose(self._node(worker), None if worker.has_ended else "crashed")
+        self.controller.pytest_testnodedown(self._node(worker), None if worker.has_ended else "crashed")
         self.replacements += len(self.controller._to_be_replaced) - before
 
     def close(self) -> None:
         """Let the controller close the run."""
         self.is_closed = True
-        self.controller.close()
+        next(self.controller.pytest_sessionfinish())
 
     def end(self) -> None:
         """Remove everything."""
         for worker in self.workers:
             worker.thread.close()
             worker.free()
-        self.controller.release_lease()
+        for cleanup in self._config.cleanups:
+            cleanup()
         shutil.rmtree(self.directory.parent)
 
     def not_cleaned_up(self) -> set[tuple[str, str]]:
-        """Return the share and the owner of what the run's report names."""
+        """Return the shares that the run's report names as not cleaned up, each with its owner."""
         return {
             (setup.record.fixture_name, setup.record.worker)
-            for setup in outcome.read(self.directory, {}, {}).setups
+            for setup in outcome.read(self.directory, {}).setups
             if setup.end is End.NOT_CLEANED_UP
         }
 
     def _node(self, worker: Worker) -> Any:
-        config = SimpleNamespace(getoption=self._options.__getitem__)
-        return SimpleNamespace(gateway=SimpleNamespace(id=worker.name), workerinput={}, config=config)
+        return SimpleNamespace(
+            gateway=SimpleNamespace(id=worker.name), workerinput={"testrunuid": "run"}, config=self._config
+        )
+
+
+class _Config:
+    """As much of pytest's config as a controller uses while its workers run."""
+
+    def __init__(self, basetemp: Path, options: dict[str, Any]) -> None:
+        self.cleanups: list[Callable[[], None]] = []
+        self.add_cleanup = self.cleanups.append
+        self.pluginmanager = SimpleNamespace(get_plugin=lambda _: None)
+        self._options = options
+        self._tmp_path_factory = SimpleNamespace(getbasetemp=lambda: basetemp)
+
+    def getoption(self, name: str) -> Any:
+        return self._options[name]

@@ -1,19 +1,23 @@
-"""Runs each simulated worker in a thread that stops before every look at the disk, so that a test orders the steps.
+"""Runs each simulated worker in a thread that stops before every step, so that a test orders the steps.
 
-Only one thread runs at a time. A worker that dies stays where it stopped, and what the kernel frees with a process is
-freed: no `finally` of it is run.
+A step is a call of a method that touches a file; see `STEPPED`. Only one thread runs at a time. A worker that dies
+stays where it stopped, and whatever the kernel releases with a process is released: none of its `finally` blocks runs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
+import inspect
+import os
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 from unittest import mock
 
-from pytest_shared_session_scope._run import share_journal
+from pytest_shared_session_scope._run import fileio, share_journal
+from pytest_shared_session_scope._run.journal import State
 from pytest_shared_session_scope._run.journal_file import JournalFile
 from pytest_shared_session_scope._run.membership import Workers
 from pytest_shared_session_scope._run.share_journal import ShareJournal
@@ -21,14 +25,23 @@ from pytest_shared_session_scope._run.share_journal import ShareJournal
 T = TypeVar("T")
 
 IDLE = "idle"
-_STEPS: dict[type, list[str]] = {
-    ShareJournal: [
-        *("discard", "drop_holder", "has", "has_news", "hold", "is_holding", "is_locked", "leave", "leaving"),
-        *("other_holders", "publish", "publish_cleaned", "publish_ready", "put_aside", "read", "rename", "try_lock"),
-        *("unhold", "unleave", "wipe_value"),
-    ],
-    Workers: ["hold_lease", "is_alive", "is_closed", "mark", "roster", "state_of", "unmark"],
-}
+# Their methods are the steps of a worker: what a process does between two of them, no other process can notice.
+STEPPED = (ShareJournal, Workers)
+# Public methods of these classes that touch no file.
+PURE = {"of"}
+# What touches a file in the end. A simulated worker that calls one of these outside of a step fails its test.
+_TOUCHING = [
+    (os, ("open", "write", "read", "pread", "stat", "listdir", "scandir", "mkdir", "unlink", "replace", "rename")),
+    (os.path, ("exists",)),
+    (fcntl, ("flock",)),
+]
+
+
+def steps_of(cls: type) -> list[str]:
+    """Return the names of a class's public methods, except those that touch no file."""
+    return [
+        name for name, value in vars(cls).items() if inspect.isfunction(value) and name[0] != "_" and name not in PURE
+    ]
 
 
 class EndOfSimulationError(BaseException):
@@ -36,27 +49,29 @@ class EndOfSimulationError(BaseException):
 
 
 class Thread:
-    """One worker's thread of control, which goes on only when it is told to."""
+    """One worker's thread of control, which continues only when a test steps it."""
 
     def __init__(self) -> None:
         self.where = IDLE
         self.files: list[JournalFile] = []
+        # How many calls of stepped methods the worker is inside of.
+        self.depth = 0
         self._is_over = False
         self._error: BaseException | None = None
-        # Locks that one side takes and the other releases: the fastest way to hand on who runs.
+        # Locks that one side acquires and the other releases: the fastest way to hand over control.
         self._go = _taken_lock()
         self._stopped = _taken_lock()
         self._thread: threading.Thread | None = None
 
     def begin(self, operation: Callable[[], None]) -> None:
-        """Let the worker begin an operation: it stops before the first step of it."""
+        """Let the worker begin an operation: it stops before its first step."""
         assert self.where == IDLE
         self.where = "begin"
         self._thread = threading.Thread(target=self._run, args=(operation,), daemon=True)
         self._thread.start()
 
     def step(self) -> None:
-        """Let the worker go on to its next step, or to the end of its operation; raise what it raised."""
+        """Let the worker continue to its next step, or to the end of its operation; raise what it raised."""
         assert self.where != IDLE
         self._go.release()
         assert self._stopped.acquire(timeout=60), f"a worker hangs outside the simulation, after {self.where}"
@@ -65,7 +80,7 @@ class Thread:
 
     def stop(self, where: str) -> None:
         """Stop here until the test lets the worker go on. Called in the worker's thread."""
-        self._check()  # what the ending thread does in a `finally` must not stop again
+        self._check()  # a `finally` block of the ending thread must not stop again
         self.where = where
         self._stopped.release()
         self._go.acquire()
@@ -122,23 +137,48 @@ def _noted(path: str) -> JournalFile:
     return file
 
 
+def _text(argument: object) -> str:
+    return argument.value if isinstance(argument, State) else repr(argument)
+
+
 def _stopping(method: Callable[..., T]) -> Callable[..., T]:
     @functools.wraps(method)
     def stop_first(*args: Any, **kwargs: Any) -> T:
         thread = current()
-        if thread is not None:
-            thread.stop(f"{method.__name__}{args[1:]}")
-        return method(*args, **kwargs)
+        if thread is None:
+            return method(*args, **kwargs)
+        thread.stop(f"{method.__name__}({', '.join(map(_text, args[1:]))})")
+        thread.depth += 1
+        try:
+            return method(*args, **kwargs)
+        finally:
+            thread.depth -= 1
 
     return stop_first
 
 
+def _guarded(function: Callable[..., T]) -> Callable[..., T]:
+    @functools.wraps(function)
+    def call_inside_a_step(*args: Any, **kwargs: Any) -> T:
+        thread = current()
+        if thread is not None and thread.depth == 0:
+            raise AssertionError(f"{function.__name__}{args} is called outside of a step, after {thread.where}")
+        return function(*args, **kwargs)
+
+    return call_inside_a_step
+
+
 @contextlib.contextmanager
 def stepped() -> Generator[None, None, None]:
-    """Make every simulated worker stop, inside, before each look at the disk."""
+    """Make every simulated worker stop, inside, before each step."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(share_journal, "shared_file", _noted))
-        for cls, names in _STEPS.items():
-            for name in names:
+        stack.enter_context(mock.patch.object(share_journal, "journal_file", _noted))
+        for cls in STEPPED:
+            for name in steps_of(cls):
                 stack.enter_context(mock.patch.object(cls, name, _stopping(getattr(cls, name))))
+        # The engine's only file access beside these classes.
+        stack.enter_context(mock.patch.object(fileio, "share_keys", _stopping(fileio.share_keys)))
+        for module, functions in _TOUCHING:
+            for name in functions:
+                stack.enter_context(mock.patch.object(module, name, _guarded(getattr(module, name))))
         yield

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from pytest_shared_session_scope._engine.timings import READ, SET_UP, Take
+from pytest_shared_session_scope._engine.timings import AcquireOutcome, Acquisition
 from pytest_shared_session_scope._reporting.outcome import Death, End, Outcome, Setup
-from pytest_shared_session_scope._run.records import Failure, ShareRecord
+from pytest_shared_session_scope._run.journal import Failure, Kind, ShareRecord
 
 RECORD = ShareRecord(
     fixture="'db' (conftest.py:12) with the parameter 'pg'",
     fixture_name="db",
-    kind="yields twice",
+    kind=Kind.YIELDS_TWICE,
     generation=1,
     worker="gw1",
     pid=4711,
@@ -28,9 +28,9 @@ RECORD = ShareRecord(
     cleanup_seconds=0.05,
 )
 ACQUISITIONS = (
-    ("gw1", Take("db-1", "test_a.py::test_one", 1000.0, 0.0, SET_UP, 2.5, 1)),
-    ("gw0", Take("db-1", "test_b.py::test_two", 1000.1, 2.4, READ, 0.001, 1)),
-    ("gw2", Take("db-1", "test_c.py::test_three", 1001.0, 1.5, READ, 0.001, 1)),
+    ("gw1", Acquisition("db-1", "test_a.py::test_one", 1000.0, 0.0, AcquireOutcome.SET_UP, 2.5, 1)),
+    ("gw0", Acquisition("db-1", "test_b.py::test_two", 1000.1, 2.4, AcquireOutcome.READ, 0.001, 1)),
+    ("gw2", Acquisition("db-1", "test_c.py::test_three", 1001.0, 1.5, AcquireOutcome.READ, 0.001, 1)),
 )
 SETUP = Setup("db-1", RECORD, End.CLEANED_UP, ACQUISITIONS)
 FAILURE = Failure("error", "OSError", "no route\nto the host", "")

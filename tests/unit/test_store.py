@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pytest_shared_session_scope._run import locks
-from pytest_shared_session_scope._run.directory import NAME, create_directory
+from pytest_shared_session_scope._run.fileio import NAME, create_directory
 from pytest_shared_session_scope.errors import StoreError
-from pytest_shared_session_scope.store import FileStore, JsonStore, PickleStore
+from pytest_shared_session_scope.store import FileStore, JsonStore, LocalFileStoreMixin, PickleStore, holds_of
 from pytest_shared_session_scope.types import StoreValueNotExists
 
 KEY = "db-0123456789"
@@ -198,3 +198,52 @@ def test_lock_lets_one_in_at_a_time(values: dict[str, Any]) -> None:
         assert not locks.wait_lock(other, 0)
     assert locks.wait_lock(other, 0)
     other.release()
+
+
+# -- the kind of data that a store holds: its own `holds`, its base's, or objects if it reads and writes in its own way
+
+
+class NoBase:
+    def read(self, identifier: str, fixture_values: dict[str, Any]) -> Any: ...
+    def write(self, identifier: str, data: Any, fixture_values: dict[str, Any]) -> None: ...
+
+
+class OverTheMixin(NoBase, LocalFileStoreMixin): ...
+
+
+class OwnForm(NoBase, FileStore): ...
+
+
+class OwnFormOverJson(NoBase, JsonStore): ...
+
+
+class OwnFormInherited(OwnForm): ...
+
+
+class OwnWrite(JsonStore):
+    def write(self, identifier: str, data: Any, fixture_values: dict[str, Any]) -> None: ...
+
+
+class OwnFixtures(FileStore):
+    fixtures = ["database"]  # noqa: RUF012 - as users write it
+
+
+class SaysText(OwnForm):
+    holds = "text"
+
+
+class SaysTextOfItself:
+    def __init__(self) -> None:
+        self.holds = "text"
+
+
+CASES = [
+    *((NoBase, "objects"), (OverTheMixin, "objects"), (OwnForm, "objects"), (OwnFormOverJson, "objects")),
+    *((OwnFormInherited, "objects"), (OwnWrite, "json"), (OwnFixtures, "text"), (SaysText, "text")),
+    *((SaysTextOfItself, "text"), (FileStore, "text"), (JsonStore, "json"), (PickleStore, "objects")),
+]
+
+
+@pytest.mark.parametrize(("store", "holds"), CASES)
+def test_kind_of_data_that_a_store_holds(store: type, holds: str) -> None:
+    assert holds_of(store()) == holds

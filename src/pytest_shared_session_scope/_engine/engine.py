@@ -1,14 +1,14 @@
-"""Take, let go, and who is last. It is told everything: it knows neither pytest nor the clock.
+"""Acquire and release the shares of one run in one worker. Receives everything: knows neither pytest nor the clock.
 
-The promises rest on this order of steps, in which a process may die between any two:
+The promises rest on the following order of steps. A process may die between any two of them.
 
-* A taker becomes a holder first and looks second whether the share is ready; who wants to be last first withdraws the
-  share and looks second whether a holder has come. Whatever interleaves, one of the two sees the other.
-* Who is last is decided under the share's lock. Being last needs that no live worker holds the share and that nobody
-  can ask for it any more: every other worker is draining, or gone for good.
-* A worker marks itself as draining before it waits for anybody, so no two workers wait for each other to drain. Only
-  the owner of a fixture that yields once waits for holders, of its own setup alone: it set its share up before any of
-  them could take it, so along a chain of such waits the times of setup grow, and no chain closes.
+* An acquiring worker first becomes a holder and then checks whether the share is ready; a worker that wants to be last
+  first withdraws the share and then checks whether there is a new holder. In any interleaving, one sees the other.
+* The last worker is determined under the share's lock. It is last if no other live worker holds the share and none can
+  acquire it any more: every other worker is draining, or gone for good.
+* A worker marks itself as draining before it waits for others, so no two workers wait for each other to drain. Only
+  the owner of a fixture that yields once waits for holders, and only for those of its own setup: it set its share up
+  before any of them could acquire it, so along a chain of such waits the setups get later, and no chain closes.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ import contextlib
 from collections.abc import Callable, Container, Generator
 from typing import TYPE_CHECKING
 
-from pytest_shared_session_scope._engine.clock import LONGEST_PAUSE, LOOKS_PER_LOCK, TAKERS_LONGEST_PAUSE, Clock, pauses
-from pytest_shared_session_scope._engine.decisions import Verdict
-from pytest_shared_session_scope._engine.membership import Presence
-from pytest_shared_session_scope._engine.release import LettingGo
-from pytest_shared_session_scope._engine.setting_up import SettingUp
-from pytest_shared_session_scope._engine.share import Acquired, Share
+from pytest_shared_session_scope._engine import timings
+from pytest_shared_session_scope._engine.acquire import Acquirer
+from pytest_shared_session_scope._engine.membership import Membership, OpenShare, OpenShares
+from pytest_shared_session_scope._engine.release import Releaser, Verdict
 from pytest_shared_session_scope._engine.signals import held_back
-from pytest_shared_session_scope._engine.timings import Asking, Ending, Observed
-from pytest_shared_session_scope._run.records import Kind
-from pytest_shared_session_scope._run.share_journal import ShareJournal
-from pytest_shared_session_scope._run.waits import Waiting
-from pytest_shared_session_scope.errors import SharedFixtureError, WaitTimeoutError
+from pytest_shared_session_scope._engine.timings import LONGEST_PAUSE, AcquireTimer, Acquisition, CleanupTimer, Clock
+from pytest_shared_session_scope._engine.values import Acquired, Share
+from pytest_shared_session_scope._run.journal import Kind, State
+from pytest_shared_session_scope._run.share_journal import Setup, ShareJournal
+from pytest_shared_session_scope.errors import SharedFixtureError
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._run.membership import Workers
-    from pytest_shared_session_scope._run.records import ShareRecord
+
+__tracebackhide__ = True  # pytest shows users their own frames
 
 
 class NothingToTakeOverError(SharedFixtureError):
-    """Somebody else was faster. Seen only by the plugin itself."""
+    """Another worker has cleaned the share up. Never leaves the plugin."""
 
 
 class Engine:
@@ -45,232 +44,196 @@ class Engine:
     def __init__(self, workers: Workers, clock: Clock, is_controller_dead: Callable[[], bool] = lambda: False) -> None:
         self.directory = workers.run_directory
         self.worker = workers.me
-        self.presence = Presence(workers, is_controller_dead)
-        self.observed = Observed()
+        self.is_taking_over = False
+        # Given the keys of open shares: cleans up those that are orphaned and visible here.
+        self.clean_up_dependents: Callable[[list[str]], None] | None = None
+        self.acquisitions: list[Acquisition] = []
+        self._workers = workers
+        self._membership = Membership(workers, is_controller_dead)
+        self._open_shares = OpenShares(self._membership)
         self._clock = clock
-        self.is_adopting = False
-        # Cleans up the shares with these keys, which nobody holds, if it can be done here.
-        self.adopt: Callable[[list[str]], None] | None = None
-        self._files: dict[str, ShareJournal] = {}
-        self._endings: dict[str, Ending] = {}
+        # The journals of the shares that this worker has acquired and has to release.
+        self._journals: dict[str, ShareJournal] = {}
+        self._cleanups: dict[str, CleanupTimer] = {}
+        self._test = ""
 
-    # -- taking
+    # -- acquiring
 
-    def take(
+    def acquire(
         self, share: Share, setup: Callable[[], object], keep: Callable[[Acquired], None] = lambda _: None
     ) -> Acquired:
-        """Return the share's value, set up here by calling `setup` if no worker has done so.
+        """Return the share's value, after setting it up here by calling `setup` if no worker has done so.
 
-        `keep` is called where it is set up here, in the moment in which others can take it: from then on it has to be
-        let go of, whatever is raised. Raises whatever the setup raises; what it raised in another worker is replayed.
-        Raises `WaitTimeoutError` where another worker's setup takes longer than the share's timeout.
+        `keep` is called if it is set up here, at the moment from which others can acquire it: from then on it has to
+        be released, whatever is raised. Raises what the setup raises, also if it was run in another worker, and
+        `WaitTimeoutError` if another worker's setup takes longer than the share's timeout.
         """
-        __tracebackhide__ = True
-        asking = Asking(share.key, share.item, self._clock)
+        timer = AcquireTimer(share.key, share.item, self._clock)
         try:
-            taken = self._take(share, setup, keep)
-        except NothingToTakeOverError:  # no test asked for it
+            acquired = self._acquire(share, setup, keep)
+        except NothingToTakeOverError:  # no test has tried to acquire it
             raise
         except BaseException:
-            self.observed.note(asking.end(None))
+            self.acquisitions.append(timer.stop(None))
             raise
-        self.observed.note(asking.end(taken))
-        return taken
+        self.acquisitions.append(timer.stop(acquired))
+        return acquired
 
-    def _take(self, share: Share, setup: Callable[[], object], keep: Callable[[Acquired], None]) -> Acquired:
-        __tracebackhide__ = True
-        if not self.is_adopting:
-            self.presence.register()
-        files = ShareJournal(self.directory, share.key, self.worker, share.fixture)
-        if share.kind is not Kind.RETURNS:  # nothing of it will be cleaned up, so nobody lets go of it
-            self._files[share.key] = files
-        with files:
-            taken = self._take_ready(share, files)
-            if taken is None and self.is_adopting:
-                raise NothingToTakeOverError(share.fixture, "it, or what it depends on, was cleaned up by now")
-            if taken is None:
-                taken = self._wait_or_set_up(share, files, SettingUp(share, files, self._clock, setup, keep).run)
-            if share.kind is not Kind.RETURNS and share.is_dynamic:
-                files.note_dynamic()
-        return taken
-
-    def _take_ready(self, share: Share, files: ShareJournal) -> Acquired | None:
-        """Take the share if it is ready."""
-        # Before it becomes a holder: most looks of one that waits end here.
-        if not files.has("ready"):
-            return None
-        is_holder = share.kind is not Kind.RETURNS
-        if is_holder:
-            files.hold()
-        taken = None
-        try:
-            record = files.read("ready")
-            if record is not None and not self._is_orphan(record):
-                since = self._clock.monotonic()
-                value = share.travel.read(files.value())
-                seconds = self._clock.monotonic() - since
-                # Asked last: one that sets up afresh drops the holders before it writes its value.
-                if share.kind is not Kind.YIELDS_ONCE or files.is_holding():
-                    taken = Acquired(value, is_owner=False, generation=record.generation, seconds=seconds)
-        finally:
-            if is_holder and taken is None:
-                files.unhold()
-        return taken
-
-    def _is_orphan(self, record: ShareRecord) -> bool:
-        """Say whether the resource died with its owner."""
-        return record.kind == Kind.YIELDS_ONCE.value and not self.presence.workers.is_alive(record.worker)
-
-    def _wait_or_set_up(self, share: Share, files: ShareJournal, set_up: Callable[[], Acquired]) -> Acquired:
-        __tracebackhide__ = True
-        since = self._clock.monotonic()
-        while True:
-            try:
-                if files.try_lock() and not self._is_published(share, files):
-                    return set_up()
-            finally:
-                files.unlock()
-            with self._clock.waiting(), Waiting(self.directory, self.worker, share.key, self._clock) as waiting:
-                taken = self._wait_while_locked(share, files, since, waiting)
-            if taken is not None:
-                return taken
-
-    def _wait_while_locked(self, share: Share, files: ShareJournal, since: float, waiting: Waiting) -> Acquired | None:
-        """Take the share as soon as it is ready; return None when its lock is free though it is not."""
-        __tracebackhide__ = True
-        for looks, pause in enumerate(pauses(TAKERS_LONGEST_PAUSE)):
-            if looks == 0 or files.has_news():
-                self._replay_failure(share, files)
-                taken = self._take_ready(share, files)
-                if taken is not None:
-                    return taken
-            self._check_timeout(share, files, since)
-            waiting.look()
-            self._clock.sleep(pause)
-            # Only a setup that was cut off frees the lock without news; to ask for it costs more than for news.
-            if (looks + 1) % LOOKS_PER_LOCK == 0 and not files.is_locked():
-                return None
-        raise AssertionError("the pauses never end")
-
-    def _is_published(self, share: Share, files: ShareJournal) -> bool:
-        record = files.read("ready")
-        if record is not None and not self._is_orphan(record):
-            return True
-        failed = files.read("failed")
-        # A rerun may try again what failed in this worker, as it may without workers.
-        return failed is not None and not (share.is_rerun and failed.worker == self.worker)
-
-    def _replay_failure(self, share: Share, files: ShareJournal) -> None:
-        __tracebackhide__ = True
-        record = files.read("failed")
-        if record is not None and record.failure is not None:
-            share.replay(record.failure, share.fixture, record.worker)
-
-    def _check_timeout(self, share: Share, files: ShareJournal, since: float) -> None:
-        __tracebackhide__ = True
-        if share.timeout is None or self._clock.monotonic() - since < share.timeout:
-            return
-        holding = files.read("setting-up")
-        is_alive = holding is not None and self.presence.workers.is_alive(holding.worker)
-        told = _waited_too_long(self.worker, share.timeout, holding, now=self._clock.time(), is_alive=is_alive)
-        raise WaitTimeoutError(share.fixture, told)
+    def _acquire(self, share: Share, setup: Callable[[], object], keep: Callable[[Acquired], None]) -> Acquired:
+        if not self.is_taking_over:
+            self._membership.register()
+        journal = ShareJournal(self.directory, share.key, self.worker, share.fixture)
+        has_to_be_released = share.kind is not Kind.RETURNS
+        if has_to_be_released:
+            self._journals[share.key] = journal
+        with journal:
+            acquirer = Acquirer(share, journal, self._workers, self._clock, setup, keep)
+            acquired = acquirer.read()
+            if acquired is None and self.is_taking_over:
+                raise NothingToTakeOverError(share.fixture, "it, or a share it depends on, has been cleaned up")
+            if acquired is None:
+                acquired = acquirer.wait_or_set_up()
+            if has_to_be_released and share.is_dynamic:
+                journal.note_dynamic()
+        return acquired
 
     def abandon(self, share: Share) -> None:
-        """Stop holding a share that was taken but cannot be used in this worker."""
-        self._files.pop(share.key).unhold()
-        self.presence.note_unheld()
+        """Stop holding a share that was acquired but cannot be used in this worker."""
+        self._journals.pop(share.key).drop_holder()
+        self._workers.note_orphan()
 
-    def drop_unkept(self, kept: Container[str]) -> None:
-        """Stop holding what was taken when an interrupt, or an error, kept it from being kept."""
-        for key in [key for key in self._files if key not in kept]:
-            self._files.pop(key).unhold()
+    def release_unkept(self, kept: Container[str]) -> None:
+        """Stop holding shares that were acquired and, because of an interrupt or an error, not kept."""
+        for key in [key for key in self._journals if key not in kept]:
+            self._journals.pop(key).drop_holder()
 
-    # -- letting go
+    # -- releasing
 
-    def let_go(
-        self, share: Share, *, is_owner: bool, is_test_left: Callable[[], bool] | None = None, patience: float
+    def release(
+        self, share: Share, *, is_owner: bool, is_test_left: Callable[[], bool] | None = None, drain_timeout: float
     ) -> Verdict:
-        """Let go of the share and say what that means for the fixture's own end: LEAVE, LAST, or STAY for not now.
+        """Return what the release of the share means for the fixture's own end: LEAVE, LAST, or STAY for not yet.
 
-        `finish` must be called with LEAVE and LAST once the fixture's own code has ended. `is_test_left` is given where
-        a worker lets go in the middle of the run, and says whether a test is left that needs the share. `patience` is
-        how long to wait at most (seconds) until nobody can ask any more.
+        After LEAVE and LAST `finish_release` has to be called, once the fixture's own code has ended. `is_test_left`
+        is given if the share is released in the middle of the run: whether a test is left that needs it.
+        `drain_timeout` limits how long to wait (seconds) until no other worker can acquire it any more.
         """
-        files = self._files[share.key]
+        journal = self._journals[share.key]
         yields_once = share.kind is Kind.YIELDS_ONCE
         if yields_once and not is_owner:
-            files.leave()
+            journal.leave()
             return Verdict.LEAVE
         since = self._clock.monotonic()
-        letting_go = LettingGo(files, self.presence, yields_once, is_test_left, self.adopt)
-        with files:
-            verdict = letting_go.wait_for_verdict(self._clock, patience)
-        self._endings[share.key] = Ending(self._clock, since, self.observed.ending)
+        releaser = Releaser(journal, self._membership, yields_once, is_test_left, self.clean_up_dependents)
+        with journal:
+            verdict = releaser.wait_for_verdict(self._clock, drain_timeout)
+        self._cleanups[share.key] = CleanupTimer(self._clock, since, self._test)
         return verdict
 
-    @contextlib.contextmanager
-    def adopting(self) -> Generator[None, None, None]:
-        """Take, inside, only what is set up, and without ceasing to drain.
+    def finish_release(self, share: Share, verdict: Verdict, error: BaseException | None = None) -> None:
+        """Finish what `release` began, once the fixture's own code has ended, or raised `error`."""
+        journal = self._journals[share.key]
+        try:
+            with journal:
+                if verdict is Verdict.LEAVE:
+                    journal.drop_holder()
+                else:
+                    self._finish_cleanup(share, journal, error)
+        finally:
+            journal.unlock()
+            self._journals.pop(share.key, None)
 
-        What ends inside, since pytest ends a fixture to set it up with another parameter, is let go as in the run:
-        what depends on it may be the next to be taken.
+    def _finish_cleanup(self, share: Share, journal: ShareJournal, error: BaseException | None) -> None:
+        with held_back():  # after an interrupt here another worker would clean up once more
+            setup = self._publish_cleanup(share, journal, error)
+        # Last: an error of a store must not keep the cleanup from being published.
+        if setup is not None:
+            share.channel.note(setup.record)
+        # A short value was in the journal; but an earlier setup, whose worker died, may have stored a longer one.
+        if setup is None or setup.value is None or setup.record.generation > 1:
+            share.channel.delete()
+
+    def _publish_cleanup(self, share: Share, journal: ShareJournal, error: BaseException | None) -> Setup | None:
+        setup = journal.setup()
+        if setup is None or setup.state is not State.CLEANING:
+            setup = None
+            journal.drop_holder()
+        else:
+            record = self._cleanups.pop(share.key).add_to(setup.record, self.worker, error)
+            setup = setup._replace(record=record)
+            journal.publish_cleaned(record)
+        for key in share.depends_on:
+            journal.of(key).drop_dependent(share.key)
+        return setup
+
+    # -- taking over
+
+    @contextlib.contextmanager
+    def taking_over(self) -> Generator[None, None, None]:
+        """Acquire, inside, only shares that are ready, and without ceasing to drain.
+
+        If pytest ends a fixture inside, to set it up with another parameter, its share is released as in the middle of
+        the run: a share that depends on it may be the next to be taken over.
         """
-        self.presence.workers.hold_lease()
-        self.is_adopting = True
+        self._workers.hold_liveness_lock()
+        self.is_taking_over = True
         try:
             yield
         finally:
-            self.is_adopting = False
+            self.is_taking_over = False
 
-    def wait_a_little(self) -> None:
-        """Give the others time."""
+    def open_shares(self, known: Container[str]) -> list[OpenShare]:
+        """Return the shares that have to be cleaned up, except the `known` ones; the last to be set up comes first."""
+        return self._open_shares.scan(known)
+
+    def revive(self, share: OpenShare) -> None:
+        """Make a share ready again whose worker died while it cleaned up; see `OpenShares.revive`."""
+        self._open_shares.revive(share.key)
+
+    def is_ready(self, share: OpenShare) -> bool:
+        """Whether the share can be acquired."""
+        return self._open_shares.is_ready(share.key)
+
+    def must_wait_for(self, share: OpenShare, *, may_take_over: bool) -> bool:
+        """Whether there is nothing to do but to wait for a share; see `OpenShares.must_wait_for`."""
+        return self._open_shares.must_wait_for(share, may_take_over=may_take_over)
+
+    def pause(self) -> None:
+        """Give the other workers time."""
         self._clock.sleep(LONGEST_PAUSE)
 
-    def finish(self, share: Share, verdict: Verdict, error: BaseException | None = None) -> None:
-        """Close what `let_go` began, once the fixture's own code has ended, or raised `error`."""
-        files = self._files[share.key]
-        try:
-            with files:
-                self._finish(share, files, verdict, error)
-        finally:
-            files.unlock()
-            self._files.pop(share.key, None)
+    # -- this worker among the others
 
-    def _finish(self, share: Share, files: ShareJournal, verdict: Verdict, error: BaseException | None) -> None:
-        if verdict is Verdict.LEAVE:
-            files.unleave()
-            return
-        with held_back():  # else an interrupt here has another worker clean up once more
-            record = self._note_cleanup(share, files, error)
-        # Last: what a store raises must not have it, either.
-        if record is not None:
-            share.travel.note(record)
-        is_short = files.wipe_value()
-        # An earlier setup, whose worker died, may have left a value that was not.
-        if not is_short or record is None or record.generation > 1:
-            share.travel.delete()
+    @property
+    def is_draining(self) -> bool:
+        """Whether this worker has begun to tear down its session."""
+        return self._membership.is_draining
 
-    def _note_cleanup(self, share: Share, files: ShareJournal, error: BaseException | None) -> ShareRecord | None:
-        record = files.read("cleaning")
-        if record is None:
-            files.unhold()
-        else:
-            record = self._endings.pop(share.key).noted_in(record, self.worker, error)
-            files.publish_cleaned(record)
-        for key in share.depends_on:
-            files.of(key).drop_dependent(share.key)
-        return record
+    def drain(self) -> None:
+        """Announce that this worker acquires nothing any more, before the first fixture of its session ends."""
+        self._membership.drain()
 
+    def is_anybody_left(self) -> bool:
+        """Whether another worker may still acquire a share."""
+        return self._membership.is_anybody_left()
 
-def _waited_too_long(worker: str, timeout: float, record: ShareRecord | None, *, now: float, is_alive: bool) -> str:
-    """Return what to tell a worker that waited `timeout` seconds; `record` is the setup's, `now` is in seconds."""
-    who = "another worker holds its lock"
-    if record is not None:
-        who = (
-            f"worker {record.worker} (pid {record.pid}, which {'is alive' if is_alive else 'is dead'}) has been "
-            f"setting it up for {now - record.started:.1f} s, in {record.item}"
-        )
-    return (
-        f"worker {worker} waited {timeout:g} s for its value: {who}; raise the timeout "
-        f"(timeout= or the ini option shared_session_scope_timeout) or look at what that setup is waiting for"
-    )
+    def may_have_orphans(self) -> bool:
+        """Whether a share may be orphaned; cheaper than `open_shares`."""
+        return self._membership.may_have_orphans()
+
+    def other_workers(self) -> list[str]:
+        """Return the other workers that may run tests."""
+        return self._membership.others()
+
+    def note_test(self, nodeid: str) -> None:
+        """Note the test that is being torn down, or was last: the cleanups that follow delay it."""
+        self._test = nodeid
+
+    def close(self) -> None:
+        """Write the timings for the report, at the worker's end."""
+        with contextlib.suppress(OSError):  # a report must never fail a run
+            timings.write(self.directory, self.worker, self.acquisitions)
+
+    def release_liveness_lock(self) -> None:
+        """Release the liveness lock, so that this worker no longer counts as alive."""
+        self._workers.release_liveness_lock()

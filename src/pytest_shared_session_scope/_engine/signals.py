@@ -1,4 +1,4 @@
-"""Steps that no signal may come between."""
+"""Hold signals back during steps that must not be interrupted."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from collections.abc import Callable, Generator
 from types import FrameType
 from typing import Any, Final
 
-# Those that are handled by raising, here and now: Ctrl-C, what a process is asked to end by, pytest-timeout's alarm.
+# The signals whose handlers raise in the main thread: Ctrl-C, a request to terminate, pytest-timeout's alarm.
 _RAISING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGALRM", "SIGINT") if hasattr(signal, name)]
 
 
 @contextlib.contextmanager
 def held_back() -> Generator[None, None, None]:
-    """Let no handler of a signal raise inside: what comes is handled at the end.
+    """Let no signal handler raise inside: signals that arrive are handled at the end.
 
-    Not by the signal mask: the kernel hands a signal to any thread that does not mask it, and Python handles it in the
-    main thread all the same.
+    The signal mask would not do: the kernel delivers a signal to any thread that does not mask it, and Python runs the
+    handler in the main thread all the same.
     """
-    if threading.current_thread() is not threading.main_thread():  # where no handler is ever run
+    if threading.current_thread() is not threading.main_thread():  # handlers never run in other threads
         yield
         return
-    came = _Came()
+    pending = _Pending()
     with contextlib.ExitStack() as stack:
-        stack.callback(came.handle)
+        stack.callback(pending.handle)
         for number in _RAISING:
-            came.take_over(number, stack)
-        stack.callback(came.end)
+            pending.hold_back(number, stack)
+        stack.callback(pending.stop)
         yield
 
 
-class _Came:
-    """The signals that came, and how they are to be handled."""
+class _Pending:
+    """The signals that have arrived, with the handlers that are still to run."""
 
     def __init__(self) -> None:
         self._handlers: list[Callable[[], object]] = []
         self._is_over = False
 
-    def take_over(self, number: int, stack: contextlib.ExitStack) -> None:
+    def hold_back(self, number: int, stack: contextlib.ExitStack) -> None:
         """Note a signal instead of handling it, until the stack is unwound."""
         handler: Any = signal.getsignal(number)
         if callable(handler):
 
             def note(number: int, frame: FrameType | None) -> None:
-                # One that raises while the handlers are put back may keep this one where it is.
+                # If a handler raises while the handlers are restored, this one may stay in place.
                 if self._is_over:
                     handler(number, frame)
                 else:
@@ -54,12 +54,12 @@ class _Came:
             stack.callback(signal.signal, number, handler)
             signal.signal(number, note)
 
-    def end(self) -> None:
-        """Note no more."""
+    def stop(self) -> None:
+        """Handle further signals at once."""
         self._is_over = True
 
     def handle(self) -> None:
-        """Handle all that came, though the first of them raises."""
+        """Run the handler of every signal that has arrived, even if the first of them raises."""
         with contextlib.ExitStack() as stack:
             for handler in reversed(self._handlers):
                 stack.callback(handler)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, ForwardRef, Literal, Union, get_args, 
 import typing_extensions
 
 from pytest_shared_session_scope._codec.type_hints import members_of, type_name, unwrapped
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._session.identity import closure_of
 from pytest_shared_session_scope.errors import AnnotationError, DefinitionError
 from pytest_shared_session_scope.types import SHARED_VALUE

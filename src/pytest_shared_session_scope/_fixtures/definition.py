@@ -30,7 +30,7 @@ from pytest_shared_session_scope._fixtures.generators import (
     YieldsOnce,
     YieldsTwice,
 )
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._session import identity
 from pytest_shared_session_scope.errors import AnnotationError, DefinitionError
 from pytest_shared_session_scope.store import holds_of

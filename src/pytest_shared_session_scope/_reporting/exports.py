@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pytest_shared_session_scope._engine.timings import NOTHING, READ, SET_UP
+from pytest_shared_session_scope._engine.timings import AcquireOutcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_shared_session_scope._engine.timings import Take
+    from pytest_shared_session_scope._engine.timings import Acquisition
     from pytest_shared_session_scope._reporting.outcome import Outcome, Setup
 
 # Within a version fields are only added; a field that is removed or changes its meaning makes a new version.
@@ -62,7 +62,7 @@ def _setup(setup: Setup) -> dict[str, Any]:
     return {
         "fixture": record.definition,
         "name": record.fixture_name,
-        "kind": record.kind,
+        "kind": record.kind.value,
         "type": record.value_type,
         "parameters": record.parameters,
         "key": setup.key,
@@ -82,14 +82,14 @@ def _setup(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _acquisition(worker: str, acquisition: Take) -> dict[str, Any]:
+def _acquisition(worker: str, acquisition: Acquisition) -> dict[str, Any]:
     return {
         "worker": worker,
         "test": acquisition.item,
         "at": acquisition.at,
         "waited": acquisition.waited,
-        "seconds": 0.0 if acquisition.outcome == NOTHING else acquisition.seconds,
-        "outcome": acquisition.outcome,
+        "seconds": 0.0 if acquisition.outcome is AcquireOutcome.NOTHING else acquisition.seconds,
+        "outcome": acquisition.outcome.value,
     }
 
 
@@ -169,9 +169,9 @@ def _spans(setup: Setup) -> Iterator[_Span]:
     yield _Span(setup, "set up", record.started, record.seconds, record.worker, record.item)
     for worker, acquisition in setup.acquisitions:
         at, waited, item = acquisition.at, acquisition.waited, acquisition.item
-        if waited and acquisition.outcome != SET_UP:
+        if waited and acquisition.outcome is not AcquireOutcome.SET_UP:
             yield _Span(setup, "wait for", at, waited, worker, item)
-        if acquisition.outcome == READ:
+        if acquisition.outcome is AcquireOutcome.READ:
             yield _Span(setup, "read", at + waited, acquisition.seconds, worker, item)
     if record.cleaned_by is not None:
         at, took = record.cleanup_started, record.cleanup_seconds

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_shared_session_scope._run import fileio, membership
-from pytest_shared_session_scope._run.directory import NAME, remove_directory
+from pytest_shared_session_scope._run.fileio import NAME, remove_directory
 
 if TYPE_CHECKING:
     from typing_extensions import Self

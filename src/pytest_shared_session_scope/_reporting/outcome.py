@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_shared_session_scope._engine import timings
-from pytest_shared_session_scope._engine.timings import NOTHING, READ, Take
-from pytest_shared_session_scope._run.directory import share_keys
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._engine.timings import AcquireOutcome, Acquisition
+from pytest_shared_session_scope._run.fileio import share_keys
+from pytest_shared_session_scope._run.journal import Kind, State
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 from pytest_shared_session_scope.errors import StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_shared_session_scope._run.records import ShareRecord
+    from pytest_shared_session_scope._run.journal import ShareRecord
 
 
 class End(enum.Enum):
@@ -56,13 +56,15 @@ class Setup:
     key: str
     record: ShareRecord
     end: End
-    acquisitions: tuple[tuple[str, Take], ...] = ()
+    acquisitions: tuple[tuple[str, Acquisition], ...] = ()
     holders: tuple[str, ...] = ()
 
     @property
     def users(self) -> list[str]:
         """The workers whose tests got the value."""
-        acquired = {worker for worker, acquisition in self.acquisitions if acquisition.outcome != NOTHING}
+        acquired = {
+            worker for worker, acquisition in self.acquisitions if acquisition.outcome is not AcquireOutcome.NOTHING
+        }
         return sorted({self.record.worker, *acquired, *self.holders}) if self.has_value else []
 
     @property
@@ -78,9 +80,9 @@ class Setup:
         return None if self.record.failure is None else self.record.failure.outcome
 
     @property
-    def waits(self) -> list[tuple[str, Take]]:
+    def waits(self) -> list[tuple[str, Acquisition]]:
         """The acquisitions that waited for this setup; the owner, if it waited, waited for the previous one."""
-        return [pair for pair in self.acquisitions if pair[1].outcome in (READ, NOTHING)]
+        return [pair for pair in self.acquisitions if pair[1].outcome is not AcquireOutcome.SET_UP]
 
     @property
     def waited(self) -> float:
@@ -129,7 +131,7 @@ def read(directory: Path, deaths: Mapping[str, Death]) -> Outcome:
     """Return the outcome of a run that is over."""
     garbled: list[str] = []
     acquisitions = _acquisitions(directory, garbled)
-    by_key: dict[str, list[tuple[str, Take]]] = {}
+    by_key: dict[str, list[tuple[str, Acquisition]]] = {}
     for worker, some in acquisitions.items():
         for acquisition in some:
             by_key.setdefault(acquisition.key, []).append((worker, acquisition))
@@ -146,10 +148,10 @@ def read(directory: Path, deaths: Mapping[str, Death]) -> Outcome:
     return Outcome(tuple(setups), tuple(sorted(workers, key=_by_number)), deaths, tuple(garbled))
 
 
-def _acquisitions(directory: Path, garbled: list[str]) -> dict[str, list[Take]]:
+def _acquisitions(directory: Path, garbled: list[str]) -> dict[str, list[Acquisition]]:
     try:
         return timings.read(directory)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         garbled.append(f"the timings that the workers wrote to {directory} cannot be read: {error}")
         return {}
 
@@ -161,47 +163,34 @@ def _keys(directory: Path) -> list[str]:
         return []
 
 
-def _setups_of(journal: ShareJournal, acquisitions: list[tuple[str, Take]], garbled: list[str]) -> list[Setup]:
+def _setups_of(journal: ShareJournal, acquisitions: list[tuple[str, Acquisition]], garbled: list[str]) -> list[Setup]:
     setups: list[Setup] = []
-    records = _records_of(journal, garbled)
-    last = "failed" if "failed" in records else max(records, key=lambda state: records[state].generation, default="")
-    for state, record in records.items():
-        is_open = state in ("ready", "cleaning", "setting-up") or state.startswith("lost-")
-        own = [pair for pair in acquisitions if _belongs(*pair, record, is_last=state == last)]
-        holders = journal.other_holders() + journal.leaving() if state in ("ready", "cleaning") else []
-        setups.append(Setup(journal.key, record, _end(state, record, is_open=is_open), tuple(own), tuple(holders)))
+    found, errors = journal.setups()
+    garbled += map(str, errors)
+    last = next((one for one in found if one.state is State.FAILED), None) or (found[-1] if found else None)
+    for one in found:
+        own = [pair for pair in acquisitions if _belongs(*pair, one.record, is_last=one is last)]
+        is_open = one.state in (State.READY, State.CLEANING)
+        holders = journal.other_holders() + journal.other_leavers() if is_open else []
+        setups.append(Setup(journal.key, one.record, _end(one.state, one.record), tuple(own), tuple(holders)))
     return setups
 
 
-def _records_of(journal: ShareJournal, garbled: list[str]) -> dict[str, ShareRecord]:
-    records = {state: _record_of(journal, state, garbled) for state in journal.states()}
-    # A worker that is still running may have changed the state in the meantime, so a record may be missing.
-    return {state: record for state, record in records.items() if record is not None}
-
-
-def _record_of(journal: ShareJournal, state: str, garbled: list[str]) -> ShareRecord | None:
-    try:
-        return journal.read(state)
-    except StoreError as error:
-        garbled.append(str(error))
-        return None
-
-
-def _belongs(worker: str, acquisition: Take, record: ShareRecord, *, is_last: bool) -> bool:
-    if acquisition.outcome == NOTHING:
+def _belongs(worker: str, acquisition: Acquisition, record: ShareRecord, *, is_last: bool) -> bool:
+    if acquisition.outcome is AcquireOutcome.NOTHING:
         # The setup raised, or the worker gave up waiting for it.
         return is_last and worker != record.worker
     return acquisition.generation == record.generation
 
 
-def _end(state: str, record: ShareRecord, *, is_open: bool) -> End:
-    if state == "failed":
+def _end(state: State, record: ShareRecord) -> End:
+    if state is State.FAILED:
         return End.FAILED
-    if not is_open:
+    if state is State.CLEANED:
         return End.CLEANED_UP
-    if record.kind != Kind.RETURNS.value:
+    if record.kind is not Kind.RETURNS:
         return End.NOT_CLEANED_UP
-    return End.KEPT if state == "ready" else End.CUT_OFF
+    return End.KEPT if state is State.READY else End.CUT_OFF
 
 
 def _by_number(worker: str) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from pytest_shared_session_scope._reporting.outcome import End
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._reporting.outcome import Death, Outcome, Setup
-    from pytest_shared_session_scope._run.records import ShareRecord
+    from pytest_shared_session_scope._run.journal import ShareRecord
 
 # Shorter waits (seconds) are not mentioned: reading a value takes about as long.
 _WORTH_MENTIONING: Final = 0.01
@@ -87,7 +87,7 @@ def _setup(setup: Setup, outcome: Outcome, width: int) -> Iterator[Line]:
 def _head(setup: Setup) -> Iterator[str]:
     record = setup.record
     yield record.definition + (f" with {record.parameters}" if record.parameters else "")
-    yield record.kind
+    yield record.kind.value
     if record.value_type:
         yield record.value_type
     if record.size is not None:

@@ -81,7 +81,9 @@ class RunReport:
         if reporter is None:
             return
         durations: int | None = self._config.getoption("durations", None)
-        report_outcome(reporter, self._outcome(directory), when=self._when, durations=durations, problems=self._problems)
+        report_outcome(
+            reporter, self._outcome(directory), when=self._when, durations=durations, problems=self._problems
+        )
 
     def _outcome(self, directory: Path | None) -> Outcome:
         return Outcome((), (), self._deaths) if directory is None else read(directory, self._deaths)

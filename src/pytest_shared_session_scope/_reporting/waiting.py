@@ -12,10 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pytest_shared_session_scope._run.membership import CONTROLLER, Workers
-from pytest_shared_session_scope._run.records import ShareRecord
+from pytest_shared_session_scope._run.journal import ShareRecord, State
+from pytest_shared_session_scope._run.membership import CONTROLLER, Wait, Workers
 from pytest_shared_session_scope._run.share_journal import ShareJournal
-from pytest_shared_session_scope._run.waits import Mark, marks
 from pytest_shared_session_scope.errors import StoreError
 
 # Seconds: between two looks; until a wait is reported; between two reports of the same wait, at most.
@@ -69,7 +68,7 @@ def is_due(report: Report, last: Report | None, passed: float) -> bool:
 
 def look(directory: Path) -> Report | None:
     """Return a report about the share that living workers have been waiting for longest, if there is one."""
-    by_key: dict[str, list[Mark]] = {}
+    by_key: dict[str, list[Wait]] = {}
     for wait in _waits(directory):
         by_key.setdefault(wait.key, []).append(wait)
     if not by_key:
@@ -78,18 +77,19 @@ def look(directory: Path) -> Report | None:
     record = None
     # A garbled journal is reported by the workers that read it, and at the end of the run.
     with contextlib.suppress(StoreError), ShareJournal(directory, key, "", key) as journal:
-        record = journal.read("setting-up")
-        if record is None and journal.has("ready"):
+        setup = journal.setup()
+        if setup is not None and setup.state is State.READY:
             return None  # it was set up a moment ago, so the workers are about to continue
+        record = setup.record if setup is not None and setup.state is State.SETTING_UP else None
     return describe(waits, record, now=time.time(), others=len(by_key) - 1)
 
 
-def _waits(directory: Path) -> list[Mark]:
+def _waits(directory: Path) -> list[Wait]:
     workers = Workers(directory, CONTROLLER)
-    return [mark for mark in marks(directory) if workers.is_alive(mark.worker)] if directory.exists() else []
+    return [wait for wait in workers.waits() if workers.is_alive(wait.worker)] if directory.exists() else []
 
 
-def describe(waits: list[Mark], record: ShareRecord | None, *, now: float, others: int) -> Report:
+def describe(waits: list[Wait], record: ShareRecord | None, *, now: float, others: int) -> Report:
     """Return the report about waits for one share. `record` is the setup in progress, `others` counts other shares."""
     seconds = now - min(wait.since for wait in waits)
     line = f"{', '.join(wait.worker for wait in waits)} {'is' if len(waits) == 1 else 'are'} waiting for "

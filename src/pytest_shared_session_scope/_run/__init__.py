@@ -1,1 +1,1 @@
-"""Keep one run's state on one machine: its directory, membership, locks and share journals."""
+"""Store one run's state on one machine: its directory, membership, locks and share journals."""

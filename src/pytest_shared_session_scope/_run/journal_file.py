@@ -1,6 +1,6 @@
-"""A file that processes append to, read on and lock, through one descriptor while it is in use. Decides nothing.
+"""A file that processes append to, read and lock through one descriptor while it is in use. Decides nothing.
 
-A take asks a dozen things of a share's journal. To open it for each made three quarters of a take's system calls.
+An acquire accesses a share's journal a dozen times. Opening it each time made three quarters of its system calls.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class JournalFile:
-    """One process's descriptor of a file, which is there from the first append or lock on.
+    """One process's descriptor of a file, which exists from the first append or lock on.
 
-    It is kept inside `with`, and for as long as the lock is held; outside of both, each call opens it anew. A process
-    that is forked off meanwhile, such as a fixture's server, does not have it: it would go on holding the lock.
+    The descriptor is kept inside `with`, and while the lock is held; otherwise each call opens the file anew. It is
+    closed in a process that is forked meanwhile, such as a fixture's server, which would keep the file locked.
 
-    Locked by `flock`, as filelock does it, without filelock: that makes five times as many system calls, for what is
-    not needed here: it looks for deadlocks, and may be entered twice.
+    Locked by `flock`, as filelock does, but without filelock: that makes five times as many system calls, for features
+    that are not needed here (it detects deadlocks, and can be entered twice).
     """
 
     def __init__(self, path: str) -> None:
@@ -46,7 +46,7 @@ class JournalFile:
         self._close_if_unneeded()
 
     def append(self, content: bytes) -> None:
-        """Append to the file, whole or not at all for whoever reads whole lines of it."""
+        """Append to the file in one write, so that a reader of whole lines sees all of it or nothing."""
         descriptor = self._open(os.O_CREAT)
         try:
             if os.write(descriptor, content) < len(content):
@@ -54,36 +54,26 @@ class JournalFile:
         finally:
             self._close_if_unneeded()
 
-    def overwrite(self, begin: int, content: bytes) -> None:
-        """Write over what the file holds from a byte on; its length stays."""
-        # One that is opened to append to appends, wherever it is told to write.
-        descriptor = os.open(self.path, os.O_WRONLY | fileio.BINARY)
-        try:
-            os.lseek(descriptor, begin, os.SEEK_SET)
-            os.write(descriptor, content)
-        finally:
-            os.close(descriptor)
-
-    def read_on(self, begin: int) -> bytes:
-        """Return what the file holds from a byte on. Raises `FileNotFoundError` where it is not there yet."""
+    def read_from(self, begin: int) -> bytes:
+        """Return the content from byte `begin` on. Raises `FileNotFoundError` if the file does not exist yet."""
         descriptor = self._open()
         try:
-            return fileio.read_on(descriptor, begin)
+            return fileio.read_from(descriptor, begin)
         finally:
             self._close_if_unneeded()
 
     def length(self) -> int:
-        """Return how many bytes it has, more cheaply than by opening it. Raises `FileNotFoundError`, see `read_on`."""
+        """Return the number of bytes; cheaper than opening the file. Raises `FileNotFoundError`, see `read_from`."""
         return os.stat(self.path if self._descriptor is None else self._descriptor).st_size
 
     def try_lock(self) -> bool:
-        """Try once to lock it; who has locked it, has: an interrupt may have kept it from being unlocked."""
+        """Try once to lock the file. True if this process holds the lock already, e.g. after an interrupted release."""
         import fcntl
 
         if self._may_be_locked:
             return True
         descriptor = self._open(os.O_CREAT)
-        # Before it is: an interrupt must not leave it locked and nobody knowing.
+        # Set the flag first: after an interrupt the file must not be locked without this process knowing.
         self._may_be_locked = True
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,11 +85,11 @@ class JournalFile:
         return True
 
     def unlock(self) -> None:
-        """Give the lock back, where it is held, whoever was forked off in the meantime."""
+        """Release the lock if this process holds it, whatever processes were forked meanwhile."""
         import fcntl
 
         if self._may_be_locked:
-            self._may_be_locked = False  # first: who is interrupted here unlocks it by closing it
+            self._may_be_locked = False  # first: if interrupted here, closing the descriptor releases the lock
             try:
                 if self._descriptor is not None:
                     fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -107,11 +97,11 @@ class JournalFile:
                 self._close_if_unneeded()
 
     def is_locked(self) -> bool:
-        """Say whether any process has locked it, more cheaply than by trying it."""
+        """Whether any process holds the lock; cheaper than trying to acquire it."""
         return locks.is_locked(self.path)
 
     def close(self) -> None:
-        """Forget the file in this process: it stays locked where another one has it open."""
+        """Close the descriptor. The file stays locked if another process has inherited the descriptor."""
         self._may_be_locked = False
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
@@ -132,17 +122,17 @@ class JournalFile:
 _OPEN: Final = set[JournalFile]()
 
 
-def _forget_files() -> None:
+def _close_all() -> None:
     for file in list(_OPEN):
         file.close()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_files)
+    os.register_at_fork(after_in_child=_close_all)
 
 
 class _WindowsJournalFile(JournalFile):  # pragma: no cover - Windows
-    """What is locked there can be read by nobody else, and to append is to look for the end first and write second."""
+    """On Windows a locked file cannot be read by others, and an append seeks the end first and writes second."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -167,6 +157,6 @@ class _WindowsJournalFile(JournalFile):  # pragma: no cover - Windows
         return locks.is_locked(self._lock_path)
 
 
-def shared_file(path: str) -> JournalFile:
-    """Return the file at `path`, in one of the run's directories."""
+def journal_file(path: str) -> JournalFile:
+    """Return the file at `path`, for this platform."""
     return JournalFile(path) if sys.platform != "win32" else _WindowsJournalFile(path)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_shared_session_scope._reporting.leftovers import Leftovers
-from pytest_shared_session_scope._run.directory import create_directory, remove_directory, share_keys
-from pytest_shared_session_scope._run.membership import CLOSED, CONTROLLER, EXPECTED, GONE, Workers
+from pytest_shared_session_scope._run.fileio import create_directory, remove_directory, share_keys
+from pytest_shared_session_scope._run.membership import CONTROLLER, Workers, WorkerState
 from pytest_shared_session_scope._session.pytest_internals import base_directory
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Controller:
         """Make the run's directory, and prove with a liveness lock that the run is going on. Called once."""
         self.directory = create_directory(base_directory(self.config))
         self._workers = Workers(self.directory, CONTROLLER)
-        self._workers.hold_lease()
-        self.config.add_cleanup(self._workers.release_lease)
+        self._workers.hold_liveness_lock()
+        self.config.add_cleanup(self._workers.release_liveness_lock)
         self._note_problem(self._leftovers.begin(self.run, self.directory))
         return self.directory
 
@@ -71,14 +71,14 @@ class Controller:
         if self.directory is None:
             self.run = node.workerinput["testrunuid"]
             self._report.watch(self.make_directory())
-        self._mark(node.gateway.id, EXPECTED)
+        self._mark(node.gateway.id, WorkerState.EXPECTED)
         node.workerinput[WORKER_INPUT] = {
             "directory": str(self.directory),
             "pid": os.getpid(),
             "each": node.config.getoption("dist") == "each",
         }
         while self._to_be_replaced:
-            self._mark(self._to_be_replaced.pop(), GONE)
+            self._mark(self._to_be_replaced.pop(), WorkerState.GONE)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -92,14 +92,14 @@ class Controller:
                 self._to_be_replaced.append(worker)
                 return
         self._finished.add(worker)
-        self._mark(worker, GONE)
+        self._mark(worker, WorkerState.GONE)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
         """Note which test a worker ran when it crashed. xdist calls this after `pytest_testnodedown`."""
         self._report.note_crash(report.node.gateway.id, crashitem)
 
-    def _mark(self, worker: str, state: str) -> None:
+    def _mark(self, worker: str, state: WorkerState) -> None:
         if self._workers is not None:
             self._workers.mark(worker, state)
 
@@ -108,7 +108,8 @@ class Controller:
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         """Close the run before xdist ends its workers; write the files that were asked for once they have ended."""
-        self._mark(CONTROLLER, CLOSED)  # no worker is started any more, and no test handed out
+        if self._workers is not None:
+            self._workers.close_run()  # no worker is started any more, and no test handed out
         yield
         names = self.config.getoption("--shared-report-json"), self.config.getoption("--shared-trace")
         if any(names):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_shared_session_scope._engine.decisions import Verdict
 from pytest_shared_session_scope._engine.engine import Engine
+from pytest_shared_session_scope._engine.release import Verdict
 from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._session.pytest_internals import dependencies_of
 from pytest_shared_session_scope._session.timer import WaitingClock
 from pytest_shared_session_scope.types import CleanupToken
@@ -20,7 +20,7 @@ from pytest_shared_session_scope.types import CleanupToken
 if TYPE_CHECKING:
     from typing import Any
 
-    from pytest_shared_session_scope._engine.share import Share
+    from pytest_shared_session_scope._engine.values import Share
     from pytest_shared_session_scope._session.identity import Identity
     from pytest_shared_session_scope._session.setup import Style
     from pytest_shared_session_scope._session.worker import Worker
@@ -104,7 +104,7 @@ class Shares:
 
     def end_all(self) -> None:
         """Release what pytest has not ended: an interrupt in the end of one fixture makes it forget the others."""
-        self.engine.drop_unkept(self.held)
+        self.engine.release_unkept(self.held)
         keys = [key for key, held in self.held.items() if held.share.kind is not Kind.RETURNS]
         call_all(functools.partial(self.end, key) for key in reversed(keys))
 
@@ -112,11 +112,11 @@ class Shares:
         if self._is_in_run():
             for dependent in reversed(held.dependents):
                 self.end(dependent)  # once more: an interrupt may have kept one from being released
-        verdict = self.engine.let_go(
+        verdict = self.engine.release(
             held.share,
             is_owner=held.is_owner,
             is_test_left=functools.partial(self._is_test_left, held) if self._is_in_run() else None,
-            patience=float("inf") if self.drain_timeout is None else self.drain_timeout,
+            drain_timeout=float("inf") if self.drain_timeout is None else self.drain_timeout,
         )
         if verdict is Verdict.STAY:
             return
@@ -129,16 +129,16 @@ class Shares:
             error = raised
             raise
         finally:
-            self.engine.finish(held.share, verdict, error)
+            self.engine.finish_release(held.share, verdict, error)
 
     def _is_in_run(self) -> bool:
-        return self.engine.is_adopting or not self.engine.presence.is_draining
+        return self.engine.is_taking_over or not self.engine.is_draining
 
     def _is_test_left(self, held: Held) -> bool:
         progress = self.worker.progress
         if progress is None:
             return True
-        return progress.is_test_left(held.identity.is_needed_by, self.engine.presence.others())
+        return progress.is_test_left(held.identity.is_needed_by, self.engine.other_workers())
 
 
 def call_all(calls: Iterable[Callable[[], None]]) -> None:

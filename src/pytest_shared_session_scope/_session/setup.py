@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 import pytest
 
 from pytest_shared_session_scope._codec import compare, formatting
-from pytest_shared_session_scope._engine.share import Acquired, Share
-from pytest_shared_session_scope._engine.values import ValueChannel
-from pytest_shared_session_scope._run.records import Failure, Kind
+from pytest_shared_session_scope._engine.values import Acquired, Share, ValueChannel
+from pytest_shared_session_scope._run.journal import Failure, Kind
 from pytest_shared_session_scope._session.held import Held, Shares, shares_of
 from pytest_shared_session_scope._session.identity import Identity, describe, identify
 from pytest_shared_session_scope._session.worker import WORKER
@@ -111,7 +110,7 @@ def _share(
         fixture_name=identity.fixture_name,
         kind=kind,
         item=item.nodeid,
-        travel=ValueChannel(
+        channel=ValueChannel(
             fixture=identity.fixture,
             identifier=identity.key,
             codec=definition.codec(fixture),
@@ -152,7 +151,7 @@ def _acquire(shares: Shares, request: pytest.FixtureRequest, fixturedef: pytest.
         shares.add(request, fixturedef, held)
 
     try:
-        acquired = shares.engine.take(share, style.create, keep)
+        acquired = shares.engine.acquire(share, style.create, keep)
     except BaseException:
         if style.is_set_up and share.key not in shares.held:
             style.end(CleanupToken.LAST)
@@ -169,7 +168,7 @@ def _acquire(shares: Shares, request: pytest.FixtureRequest, fixturedef: pytest.
 
 def _check_yielded(share: Share, yielded: object, sent: object, worker: str) -> None:
     """Refuse a value that differs from the one this worker was sent: every worker's tests get the same value."""
-    if yielded is sent or share.travel.holds_objects:
+    if yielded is sent or share.channel.holds_objects:
         return
     difference = compare.difference(sent, yielded)
     if difference is not None:

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_shared_session_scope._engine.engine import NothingToTakeOverError
-from pytest_shared_session_scope._engine.orphans import Search, is_waited_for, revive
 from pytest_shared_session_scope._reporting.leftovers import Leftovers, end_dead_run
 from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._session.held import shares_of
 from pytest_shared_session_scope._session.pytest_internals import end_fixtures, request_through
 
 if TYPE_CHECKING:
-    from pytest_shared_session_scope._run.records import ShareRecord
+    from pytest_shared_session_scope._run.journal import ShareRecord
     from pytest_shared_session_scope._session.held import Shares
     from pytest_shared_session_scope._session.worker import Worker
 
@@ -51,22 +50,22 @@ def drain(session: pytest.Session, worker: Worker, timeout: float | None) -> Non
     Acquires what it takes over; the shares are released with the others. `timeout` (seconds) is for every release.
     """
     shares = shares_of(worker)
-    engine, presence = shares.engine, shares.engine.presence
+    engine = shares.engine
     if timeout is not None:
         shares.drain_timeout = timeout
-    if presence.is_draining:
+    if engine.is_draining:
         return
-    presence.drain()
-    engine.adopt = functools.partial(_clean_up_dependents, session, shares)
-    if presence.may_be_unheld():
-        orphaned = [one for one in Search(engine.directory, presence).unfinished(shares.held) if not one.is_held]
+    engine.drain()
+    engine.clean_up_dependents = functools.partial(_clean_up_dependents, session, shares)
+    if engine.may_have_orphans():
+        orphaned = [one for one in engine.open_shares(shares.held) if not one.is_held]
         # A cleanup that was cut off is done again only when no other worker can acquire the share. It has to be
         # acquired before a share that it depends on is released.
-        if not presence.is_anybody_left():
+        if not engine.is_anybody_left():
             for one in orphaned:
-                revive(one.files)
+                engine.revive(one)
         for one in orphaned:
-            if one.files.has("ready"):
+            if engine.is_ready(one):
                 _acquire(session, shares, one.record)
 
 
@@ -76,11 +75,11 @@ def _clean_up_dependents(session: pytest.Session, shares: Shares, keys: list[str
     What pytest sets up for them ends with the session. Ending it here would, on pytest 7, also end the dependencies of
     the share itself, which were requested again.
     """
-    for one in Search(shares.engine.directory, shares.engine.presence).unfinished(shares.held):
-        if one.files.key in keys and not one.is_held:
-            revive(one.files)
+    for one in shares.engine.open_shares(shares.held):
+        if one.key in keys and not one.is_held:
+            shares.engine.revive(one)
             _acquire(session, shares, one.record)
-            _reported(shares.worker, functools.partial(shares.end, one.files.key))
+            _reported(shares.worker, functools.partial(shares.end, one.key))
 
 
 def take_over_the_rest(session: pytest.Session, worker: Worker) -> None:
@@ -89,32 +88,31 @@ def take_over_the_rest(session: pytest.Session, worker: Worker) -> None:
     Waiting costs the run nothing: it goes on until its last worker ends, and this worker holds nothing.
     """
     shares = shares_of(worker)
-    presence = shares.engine.presence
-    presence.drain()
+    engine = shares.engine
+    engine.drain()
     error = _reported(worker, shares.end_all)
     deadline = Deadline(shares.drain_timeout)
     failed: set[str] = set()
-    search = Search(shares.engine.directory, presence)
-    while left := search.unfinished(failed):
-        may_take_over = not presence.is_anybody_left()
+    while left := engine.open_shares(failed):
+        may_take_over = not engine.is_anybody_left()
         if may_take_over:
             orphaned = [one for one in left if not one.is_held]
             for one in orphaned:
-                revive(one.files)
+                engine.revive(one)
                 if not _acquire(session, shares, one.record):
-                    failed.add(one.files.key)
+                    failed.add(one.key)
             error = _reported(worker, functools.partial(end_fixtures, session)) or error
             if error is not None:  # a release that failed now would fail again, and the run has to end
-                failed.update(one.files.key for one in orphaned)
+                failed.update(one.key for one in orphaned)
         # The share that was set up first is cleaned up last. Another's holder may die meanwhile, so look again.
         again = Deadline(_LONGEST_WAIT if may_take_over else None)
-        while is_waited_for(left[-1], presence, may_adopt=may_take_over):
+        while engine.must_wait_for(left[-1], may_take_over=may_take_over):
             if again.has_passed() or deadline.has_passed():
                 break
-            shares.engine.wait_a_little()
+            engine.pause()
         if deadline.has_passed():
             return
-        shares.engine.wait_a_little()
+        engine.pause()
 
 
 def _acquire(session: pytest.Session, shares: Shares, record: ShareRecord) -> bool:
@@ -126,7 +124,7 @@ def _acquire(session: pytest.Session, shares: Shares, record: ShareRecord) -> bo
     def acquire() -> None:
         # The fixtures of the last test end now as they would anyway, all but the session's.
         end_fixtures(session, keep_session=True)
-        with shares.engine.adopting(), shares.worker.running(item):
+        with shares.engine.taking_over(), shares.worker.running(item):
             request_through(session, item).getfixturevalue(record.fixture_name)
 
     error = _reported(shares.worker, acquire)
@@ -153,7 +151,7 @@ def end_in_place_of_controller(worker: Worker) -> None:
     """End a run whose controller is dead, from its last worker: leave its leftovers to the next run."""
     directory = worker.run_directory()
     if worker.shares is not None:
-        worker.shares.engine.presence.workers.release_lease()
+        worker.shares.engine.release_liveness_lock()
     if not membership.Workers(directory, "").is_any_alive():
         with contextlib.suppress(FileNotFoundError):  # another worker was as fast, and does it
             Leftovers.in_cache(getattr(worker.config, "cache", None)).end(worker.run, end_dead_run(directory))

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from pytest_shared_session_scope._run.directory import progress_path
-from pytest_shared_session_scope._run.membership import DRAINING, Workers
-from pytest_shared_session_scope._run.progress import Progress
+from pytest_shared_session_scope._run.membership import Progress, Workers, WorkerState, progress_path
 from pytest_shared_session_scope._session.timer import Timer
 
 if TYPE_CHECKING:
@@ -49,7 +47,7 @@ class Worker:
         self.directory: Path | None = None
         self.item: pytest.Item | None = None
         self.shares: Shares | None = None
-        self.progress: Progress | None = None
+        self.progress: Progress[pytest.Item] | None = None
         self.workers: Workers | None = None
         self.timer = Timer()
         self._make_directory = make_directory
@@ -100,7 +98,7 @@ class Worker:
         if self.directory is not None:
             # Before the first test: in a run that is being stopped, this worker may still reach its first share.
             self.workers = Workers(self.directory, self.name)
-            self.workers.hold_lease()
+            self.workers.hold_liveness_lock()
         self.progress = Progress(session.items, path, is_each=self._is_each)
 
     @pytest.hookimpl(tryfirst=True)
@@ -119,9 +117,9 @@ class Worker:
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Record that a test is over; begin to drain where the session ends with it."""
         if self.shares is not None:
-            self.shares.engine.observed.ending = item.nodeid
+            self.shares.engine.note_test(item.nodeid)
         if self.progress is not None:
-            self.progress.mark_over(item)
+            self.progress.mark_finished(item)
         if nextitem is None:
             self._drain(item.session)
 
@@ -149,7 +147,7 @@ class Worker:
             return
         _takeover().take_over_the_rest(session, self)
         if self.shares is not None:
-            self.shares.engine.observed.write(self.run_directory(), self.name)
+            self.shares.engine.close()
         if self.is_controller_dead():
             # Here, for without its controller xdist lets a worker come no further.
             _takeover().end_in_place_of_controller(self)
@@ -158,7 +156,7 @@ class Worker:
         if self.directory is None:
             return
         if self.shares is None and not self._has_shares():
-            Workers(self.directory, self.name).mark(self.name, DRAINING)
+            Workers(self.directory, self.name).mark(self.name, WorkerState.DRAINING)
             return
         has_timeout = is_cut_short or _stops_by_itself(session)
         _takeover().drain(session, self, _DRAIN_TIMEOUT if has_timeout else None)

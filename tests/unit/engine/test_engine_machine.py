@@ -1,4 +1,4 @@
-"""Take, let go, drain, die, replace, adopt, in every order of their steps on the disk: the engine keeps its promises.
+"""Acquire, release, drain, die, replace, take over, in every order of their steps: the engine keeps its promises.
 
 A few seconds by default. `ENGINE_MACHINE_EXAMPLES=20000` tries so many runs, different ones each time.
 """
@@ -21,23 +21,23 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from pytest_shared_session_scope._run.records import Kind
+from pytest_shared_session_scope._run.journal import Kind
 
 EXAMPLES = int(os.environ.get("ENGINE_MACHINE_EXAMPLES", "0"))
 STEPS = 60
-# Where a worker waits for others, or somebody else's code runs.
+# The places where a worker waits for others, or a user's code runs.
 WAITING = ("sleep", "setup", "end", IDLE)
 ENOUGH = 10_000
 
 which = st.integers(0, 7)
 keys = st.sampled_from(list(KINDS))
 some_keys = st.lists(keys, min_size=1, max_size=4, unique=True)
-# What ends much comes rarely, so that much has begun by then.
+# Rules that end much are rare, so that much has begun by then.
 seldom = st.sampled_from([True, False, False, False, False, False])
 
 
 class EngineMachine(RuleBasedStateMachine):
-    """Orders the steps of the workers; what must hold is asserted by the history, and by `teardown` for the end."""
+    """Orders the steps of the workers. The history asserts the promises, and `teardown` those about the end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,16 +49,16 @@ class EngineMachine(RuleBasedStateMachine):
         self.simulation = Simulation(len(firsts), restarts)
         for worker, first in zip(self.simulation.workers, firsts, strict=True):
             worker.collect()
-            worker.thread.begin(functools.partial(worker.take_all, first))
+            worker.thread.begin(functools.partial(worker.acquire_all, first))
 
     # -- what a worker does
 
-    @precondition(lambda self: self._takers())
+    @precondition(lambda self: self._acquirers())
     @rule(which=which, some=some_keys)
-    def take(self, which: int, some: list[str]) -> None:
-        worker = _pick(which, self._takers())
-        asked = [key for key in some if self.is_needed[key] or worker.has_torn_down]
-        worker.thread.begin(functools.partial(worker.take_all, asked))
+    def acquire(self, which: int, some: list[str]) -> None:
+        worker = _pick(which, self._acquirers())
+        wanted = [key for key in some if self.is_needed[key] or worker.has_torn_down]
+        worker.thread.begin(functools.partial(worker.acquire_all, wanted))
 
     @precondition(lambda self: self._busy())
     @rule(which=which, count=st.sampled_from([1, 2, 3, 5, 8, ENOUGH, ENOUGH]))
@@ -75,10 +75,10 @@ class EngineMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self._holders())
     @rule(which=which)
-    def let_go_in_run(self, which: int) -> None:
+    def release_in_run(self, which: int) -> None:
         worker = _pick(which, self._holders())
         key = _last_held(worker)
-        worker.thread.begin(functools.partial(worker.let_go, key, lambda: self.is_needed[key]))
+        worker.thread.begin(functools.partial(worker.release, key, lambda: self.is_needed[key]))
 
     @precondition(lambda self: self._holders())
     @rule(which=which)
@@ -111,13 +111,13 @@ class EngineMachine(RuleBasedStateMachine):
         if really:
             self.simulation.die(_pick(which, self._alive()))
 
-    @precondition(lambda self: not any(one.is_taking for one in self._busy()))
+    @precondition(lambda self: not any(one.is_acquiring for one in self._busy()))
     @rule(key=keys, really=seldom)
     def end_tests_of(self, key: str, *, really: bool) -> None:
         if really and not any(self.is_needed[other] for other, needed in NEEDS.items() if needed == key):
             self.is_needed[key] = False
 
-    # Who collects when the run is closed is sent no test.
+    # A worker that collects once the run is closed is sent no test.
     @precondition(lambda self: not self.simulation.is_closed and self._collecting())
     @rule(which=which)
     def collect(self, which: int) -> None:
@@ -154,7 +154,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.simulation.end()
 
     def _complete(self) -> None:
-        """Let everybody come to the end: nobody may wait for ever."""
+        """Let every worker come to its end: none may wait for ever."""
         for _ in range(300):
             for worker in self._not_lost():
                 self.simulation.lose(worker)
@@ -173,11 +173,11 @@ class EngineMachine(RuleBasedStateMachine):
         reported = self.simulation.not_cleaned_up()
         survivors = [one for one in self.simulation.workers if one.has_ended and not one.is_impatient]
         for setup in self.simulation.history.all():
-            is_told = (setup.key, setup.owner.name) in reported
+            is_reported = (setup.key, setup.owner.name) in reported
             if setup.kind is Kind.RETURNS or setup.state in ("failed", "interrupted", "clean"):
                 continue
             assert not setup.owner.is_alive or setup.state == "done", f"{setup} never ended"
-            assert is_told or setup.cleaner, f"{setup} was lost in silence"
+            assert is_reported or setup.cleaner, f"{setup} was lost in silence"
             assert self._may_be_left(setup, survivors), f"{setup} was not cleaned up"
 
     def _may_be_left(self, setup: Setup, survivors: list[Worker]) -> bool:
@@ -185,17 +185,17 @@ class EngineMachine(RuleBasedStateMachine):
             return True  # cut off by a death
         if setup.kind is Kind.YIELDS_ONCE:
             return not setup.owner.is_alive
-        # Who looked for the last time while somebody held it, or before it was there, could not know.
+        # A worker whose last scan came while the share was held, or before it was set up, could not know.
         left_at = max(setup.left_at, setup.owner.died_at or 0)
         return all(one.looked_at < left_at for one in survivors) or self._came_too_late(setup)
 
     def _came_too_late(self, setup: Setup) -> bool:
-        """Say whether what it depends on was being cleaned up when its last holder left it: nobody can adopt it."""
+        """Whether the share it depends on was being cleaned up when its last holder left: nobody can take it over."""
         needed = self.simulation.history.setups.get(NEEDS.get(setup.key, ""), [])
         drained = [one.cleaner.drained_at for one in needed if one.cleaner is not None]
         return any(at is None or at <= setup.left_at for at in drained)
 
-    # -- who can do what
+    # -- which workers can do something
 
     def _step(self, worker: Worker, count: int) -> None:
         try:
@@ -219,14 +219,14 @@ class EngineMachine(RuleBasedStateMachine):
     def _at(self, where: str) -> list[Worker]:
         return [one for one in self._alive() if one.thread.where == where]
 
-    def _takers(self) -> list[Worker]:
+    def _acquirers(self) -> list[Worker]:
         return [one for one in self._idle() if not one.must_stop and one.has_collected]
 
     def _collecting(self) -> list[Worker]:
         return [one for one in self._idle() if not one.has_collected and not one.has_torn_down]
 
     def _holders(self) -> list[Worker]:
-        return [one for one in self._idle() if not one.engine.presence.is_draining and _last_held(one)]
+        return [one for one in self._idle() if not one.engine.is_draining and _last_held(one)]
 
     def _not_lost(self) -> list[Worker]:
         ended = [one for one in self.simulation.workers if one.has_ended or not one.is_alive]
@@ -238,7 +238,7 @@ def _pick(which: int, workers: list[Worker]) -> Worker:
 
 
 def _last_held(worker: Worker) -> str:
-    """Return what the worker took last of what is let go of."""
+    """Return the key that the worker acquired last, of those that have to be released."""
     held = [key for key in worker.held if KINDS[key] is not Kind.RETURNS]
     return held[-1] if held else ""
 

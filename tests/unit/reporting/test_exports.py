@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from samples import ACQUISITIONS, FAILURE, RECORD, SETUP, altered, outcome_of
 
-from pytest_shared_session_scope._engine.timings import NOTHING
+from pytest_shared_session_scope._engine.timings import AcquireOutcome
 from pytest_shared_session_scope._reporting import exports
 from pytest_shared_session_scope._reporting.outcome import Death, End
 
@@ -50,7 +50,7 @@ def test_json_report(tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.json"
     failed = dataclasses.replace(
         altered(end=End.FAILED, failure=FAILURE, cleaned_by=None, size=None),
-        acquisitions=(("gw3", ACQUISITIONS[1][1]._replace(outcome=NOTHING, generation=0)),),
+        acquisitions=(("gw3", ACQUISITIONS[1][1]._replace(outcome=AcquireOutcome.NOTHING, generation=0)),),
     )
     assert exports.write_json(path, outcome_of(SETUP, failed, gw2=DEATH), "c0ffee") is None
     report = json.loads(path.read_text("utf-8"))

@@ -9,11 +9,11 @@ import pytest
 
 from pytest_shared_session_scope._reporting.leftovers import Leftovers, end_dead_run
 from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.directory import create_directory
-from pytest_shared_session_scope._run.records import ShareRecord
+from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.journal import Kind, ShareRecord, State
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 
-RECORD = ShareRecord("'db' (conftest.py:1)", "db", "yields twice", 1, "gw0", 1, "test_it.py::test_a", 1.0, shown="1")
+RECORD = ShareRecord("'db' (conftest.py:1)", "db", Kind.YIELDS_TWICE, 1, "gw0", 1, "test_it.py::test_a", 1.0, shown="1")
 LINE = (
     "not cleaned up: shared fixture 'db' (conftest.py:1): worker gw0 set it up in test_it.py::test_a, and the run "
     "ended before it was cleaned up; its value is 1"
@@ -36,7 +36,7 @@ def leftovers(directory: Path) -> Leftovers:
 def run_directory(tmp_path: Path) -> Path:
     directory = create_directory(tmp_path)
     journal = ShareJournal(directory, "key", "gw0", RECORD.fixture)
-    journal.publish("ready", RECORD)
+    journal.publish(State.READY, RECORD)
     return directory
 
 
@@ -58,11 +58,11 @@ def test_lines_are_reported_once(leftovers: Leftovers, run_directory: Path) -> N
 
 def test_run_in_progress_is_left_alone(leftovers: Leftovers, run_directory: Path) -> None:
     workers = membership.Workers(run_directory, membership.CONTROLLER)
-    workers.hold_lease()
+    workers.hold_liveness_lock()
     leftovers.begin("run", run_directory)
     assert leftovers.report() == []
     assert run_directory.exists()
-    workers.release_lease()
+    workers.release_liveness_lock()
     assert leftovers.report() == [LINE]
 
 

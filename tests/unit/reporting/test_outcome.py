@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from samples import ACQUISITIONS, FAILURE, RECORD, SETUP, altered, outcome_of
 
+from pytest_shared_session_scope._engine import timings
 from pytest_shared_session_scope._reporting import outcome
 from pytest_shared_session_scope._reporting.outcome import Death, End, Setup
-from pytest_shared_session_scope._run.directory import create_directory
-from pytest_shared_session_scope._run.records import Failure
+from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.journal import Failure, State
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 
 
@@ -37,8 +38,8 @@ def test_went_wrong(setup: Setup, went_wrong: bool) -> None:
 
 def test_run_is_read_from_its_directory(run_parent: Path) -> None:
     directory = create_directory(run_parent)
-    ShareJournal(directory, "db-1", "gw1", "db").publish("cleaned-1", RECORD)
-    write_acquisitions(directory, "gw2", [ACQUISITIONS[2][1]])
+    ShareJournal(directory, "db-1", "gw1", "db").publish(State.CLEANED, RECORD)
+    timings.write(directory, "gw2", [ACQUISITIONS[2][1]])
     found = outcome.read(directory, {"gw10": Death("12:00:01")})
     assert found.setups == (Setup("db-1", RECORD, End.CLEANED_UP, ACQUISITIONS[2:]),)
     assert found.workers == ("gw0", "gw1", "gw2", "gw10")
@@ -48,8 +49,8 @@ def test_run_is_read_from_its_directory(run_parent: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b'[{"key": 1}]', b"[1]", b"{}", b"\xff"])
 def test_garbled_timings_do_not_hide_the_setups(run_parent: Path, content: bytes) -> None:
     directory = create_directory(run_parent)
-    (directory / "observed" / "gw0.json").write_bytes(content)
-    ShareJournal(directory, "db-1", "gw1", "db").publish("cleaned-1", RECORD)
+    (directory / "timings" / "gw0.json").write_bytes(content)
+    ShareJournal(directory, "db-1", "gw1", "db").publish(State.CLEANED, RECORD)
     found = outcome.read(directory, {})
     assert [setup.key for setup in found.setups] == ["db-1"]
     if content != b"{}":
@@ -59,7 +60,7 @@ def test_garbled_timings_do_not_hide_the_setups(run_parent: Path, content: bytes
 
 def test_garbled_journal_does_not_hide_the_others(run_parent: Path) -> None:
     directory = create_directory(run_parent)
-    ShareJournal(directory, "db-1", "gw1", "db").publish("cleaned-1", RECORD)
+    ShareJournal(directory, "db-1", "gw1", "db").publish(State.CLEANED, RECORD)
     (directory / "shares" / "other-1").write_bytes(b"hello\n")
     found = outcome.read(directory, {})
     assert [setup.key for setup in found.setups] == ["db-1"]

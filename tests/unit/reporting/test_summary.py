@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 from samples import ACQUISITIONS, FAILURE, RECORD, SETUP, altered, outcome_of
 
-from pytest_shared_session_scope._engine.timings import NOTHING, Take
+from pytest_shared_session_scope._engine.timings import AcquireOutcome, Acquisition
 from pytest_shared_session_scope._reporting import summary
 from pytest_shared_session_scope._reporting.outcome import Death, End, Outcome, Setup
-from pytest_shared_session_scope._run.records import Failure, ShareRecord, encode, parse
+from pytest_shared_session_scope._run.journal import Failure, Kind, ShareRecord, encode, parse
 
 
 def _texts(outcome: Outcome, width: int = 80, durations: int | None = None) -> list[str]:
@@ -83,7 +83,7 @@ RED = [
         id="cleanup",
     ),
     pytest.param(
-        altered(kind="returns", end=End.CUT_OFF),
+        altered(kind=Kind.RETURNS, end=End.CUT_OFF),
         {},
         "  setup was cut off: the process of gw1 ended during it",
         id="cut off",
@@ -137,7 +137,9 @@ def test_durations_in_one_worker_are_not_listed() -> None:
 
 @pytest.mark.parametrize(("durations", "listed"), [(None, 3), (2, 2), (0, 5)])
 def test_as_many_waits_are_listed_as_durations_asks_for(durations: int | None, listed: int) -> None:
-    acquisitions = tuple((f"gw{i}", Take("db-1", f"test_{i}", 0.0, 1.0 + i, NOTHING)) for i in range(5))
+    acquisitions = tuple(
+        (f"gw{i}", Acquisition("db-1", f"test_{i}", 0.0, 1.0 + i, AcquireOutcome.NOTHING)) for i in range(5)
+    )
     setup = dataclasses.replace(
         altered(end=End.FAILED, failure=FAILURE, seconds=0.0, cleaned_by=None), acquisitions=acquisitions
     )

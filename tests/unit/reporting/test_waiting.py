@@ -12,9 +12,10 @@ from samples import RECORD
 from pytest_shared_session_scope._reporting import waiting
 from pytest_shared_session_scope._reporting.waiting import Report, WaitingLine, describe, is_due, look
 from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.directory import create_directory
+from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.journal import State
+from pytest_shared_session_scope._run.membership import Wait
 from pytest_shared_session_scope._run.share_journal import ShareJournal
-from pytest_shared_session_scope._run.waits import Mark, Waiting, marks
 
 
 class Clock:
@@ -62,7 +63,7 @@ def test_intervals_grow_up_to_a_minute() -> None:
 
 # --- what it says ----------------------------------------------------------------------------------------
 
-WAITS = [Mark("gw0", "db-1", 1001.0), Mark("gw2", "db-1", 1003.0)]
+WAITS = [Wait("gw0", "db-1", 1001.0), Wait("gw2", "db-1", 1003.0)]
 FIXTURE = "shared fixture 'db' (conftest.py:12) with the parameter 'pg'"
 LINES = [
     pytest.param(WAITS[:1], 0, f"gw0 is waiting for {FIXTURE}: gw1 has been setting it up for 12 s", id="one"),
@@ -77,7 +78,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("waits", "others", "line"), LINES)
-def test_line_during_a_setup(waits: list[Mark], others: int, line: str) -> None:
+def test_line_during_a_setup(waits: list[Wait], others: int, line: str) -> None:
     assert describe(waits, RECORD, now=1012.0, others=others) == Report("db-1", 11.0, line)
 
 
@@ -95,26 +96,10 @@ def directory(run_parent: Path) -> Path:
 
 
 def _wait(directory: Path, worker: str, key: str, *, since: float, is_alive: bool = True) -> None:
-    """Leave the mark of a worker that has been waiting for so many seconds."""
-    clock = Clock(time.time() - since)
-    wait = Waiting(directory, worker, key, clock)  # type: ignore[arg-type]
-    clock.now += since
-    wait.look()
+    """Let a worker announce that it has been waiting for so many seconds."""
+    membership.Workers(directory, worker).mark_waiting(key, time.time() - since)
     if is_alive:
-        membership.Workers(directory, membership.CONTROLLER).mark(worker, membership.EXPECTED)
-
-
-def test_mark_is_left_after_two_seconds_and_removed(directory: Path) -> None:
-    clock = Clock()
-    with Waiting(directory, "gw/0", "db-1", clock) as wait:  # type: ignore[arg-type]
-        clock.now += 1.9
-        wait.look()
-        assert marks(directory) == []
-        clock.now += 0.2
-        wait.look()
-        [mark] = marks(directory)
-        assert (mark.worker, mark.key, mark.since) == ("gw/0", "db-1", 1000.0)
-    assert marks(directory) == []
+        membership.Workers(directory, membership.CONTROLLER).mark(worker, membership.WorkerState.EXPECTED)
 
 
 def test_nothing_to_report_without_waits(directory: Path, tmp_path: Path) -> None:
@@ -125,7 +110,7 @@ def test_nothing_to_report_without_waits(directory: Path, tmp_path: Path) -> Non
 def test_longest_wait_of_the_living_is_reported(directory: Path) -> None:
     for key in ("db-1", "other-1", "older-1"):
         record = RECORD._replace(started=time.time() - 12, fixture=f"'{key}'")
-        ShareJournal(directory, key, "gw1", key).publish("setting-up", record)
+        ShareJournal(directory, key, "gw1", key).publish(State.SETTING_UP, record)
     _wait(directory, "gw0", "db-1", since=5)
     _wait(directory, "gw2", "db-1", since=9)
     _wait(directory, "gw3", "other-1", since=6)
@@ -140,17 +125,17 @@ def test_longest_wait_of_the_living_is_reported(directory: Path) -> None:
 
 def test_setup_that_has_just_ended_is_not_reported(directory: Path) -> None:
     journal = ShareJournal(directory, "db-1", "gw1", "db")
-    journal.publish("ready", RECORD)
+    journal.publish(State.READY, RECORD)
     _wait(directory, "gw0", "db-1", since=9)
     assert look(directory) is None
-    journal.rename("ready", "cleaning")
+    journal.move(State.READY, State.CLEANING)
     report = look(directory)
     assert report
     assert "another worker is cleaning up" in report.line
 
 
 def test_garbled_journal_is_reported_without_its_setup(directory: Path) -> None:
-    ShareJournal(directory, "db-1", "gw1", "db").path.write_bytes(b"hello")
+    (directory / "shares" / "db-1").write_bytes(b"hello")
     _wait(directory, "gw0", "db-1", since=9)
     report = look(directory)
     assert report

@@ -1,4 +1,4 @@
-"""One descriptor of a file that is appended to, read on and locked: how long it is kept, and who has the lock."""
+"""A journal file keeps its descriptor while it is in use, and its lock belongs to one process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def file(path: str) -> JournalFile:
 
 @pytest.fixture
 def opened(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The descriptors of the file that are open in this process."""
+    """The file's descriptors that are open in this process."""
     found: list[int] = []
     open_, close = os.open, os.close
 
@@ -50,43 +50,34 @@ def opened(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     monkeypatch.setattr(os, "close", noting_close)
     yield found
     monkeypatch.undo()
-    assert found == [], "none is left open"
+    assert found == [], "no descriptor is left open"
 
 
-def test_what_is_overwritten_is_not_appended(file: JournalFile) -> None:
-    file.append(b"one two")
-    with file:
-        file.append(b" three")
-        file.overwrite(4, b"---")
-        file.append(b" four")
-    assert file.read_on(0) == b"one --- three four"
-
-
-def test_each_call_opens_and_closes_it(file: JournalFile, opened: list[int]) -> None:
+def test_each_call_opens_and_closes_the_file(file: JournalFile, opened: list[int]) -> None:
     with pytest.raises(FileNotFoundError):
-        file.read_on(0)
+        file.read_from(0)
     with pytest.raises(FileNotFoundError):
         file.length()
     file.append(b"abc")
     assert opened == []
-    assert (file.read_on(1), file.read_on(3), file.length()) == (b"bc", b"", 3)
+    assert (file.read_from(1), file.read_from(3), file.length()) == (b"bc", b"", 3)
     assert opened == []
 
 
-def test_it_is_opened_once_inside_and_closed_at_the_end(file: JournalFile, opened: list[int]) -> None:
+def test_file_is_opened_once_inside_with_and_closed_at_the_end(file: JournalFile, opened: list[int]) -> None:
     with file:
         file.append(b"abc")
         [descriptor] = opened
-        assert (file.read_on(0), file.length(), file.try_lock()) == (b"abc", 3, True)
+        assert (file.read_from(0), file.length(), file.try_lock()) == (b"abc", 3, True)
         file.unlock()
         assert opened == [descriptor]
     assert opened == []
 
 
-def test_it_is_kept_for_as_long_as_it_is_locked(file: JournalFile, path: str, opened: list[int]) -> None:
+def test_descriptor_is_kept_while_the_file_is_locked(file: JournalFile, path: str, opened: list[int]) -> None:
     with file:
         assert file.try_lock()
-        assert file.try_lock(), "who has it, has it"
+        assert file.try_lock(), "this process holds it already"
     assert len(opened) == 1
     other = JournalFile(path)
     assert other.is_locked()
@@ -103,16 +94,16 @@ def test_it_is_kept_for_as_long_as_it_is_locked(file: JournalFile, path: str, op
     other.unlock()
 
 
-def test_what_is_longer_than_one_read_is_read_whole(file: JournalFile) -> None:
+def test_content_longer_than_one_read_is_read_whole(file: JournalFile) -> None:
     content = bytes(range(256)) * 1024
     file.append(content)
-    assert file.read_on(0) == content
-    assert file.read_on(5) == content[5:]
+    assert file.read_from(0) == content
+    assert file.read_from(5) == content[5:]
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
 @pytest.mark.parametrize("operation", [fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN])
-def test_an_interrupt_leaves_it_unlocked(
+def test_interrupt_leaves_the_file_unlocked(
     path: str, opened: list[int], monkeypatch: pytest.MonkeyPatch, operation: int, is_kept: bool
 ) -> None:
     file, other = JournalFile(path), JournalFile(path)
@@ -125,20 +116,20 @@ def test_an_interrupt_leaves_it_unlocked(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(fcntl, "flock", interrupted)
-    with pytest.raises(KeyboardInterrupt), file if is_kept else contextlib.nullcontext():  # noqa: PT012 - either of both
+    with pytest.raises(KeyboardInterrupt), file if is_kept else contextlib.nullcontext():  # noqa: PT012 - either call may be interrupted
         file.try_lock()
         file.unlock()
     assert not other.is_locked()
     assert other.try_lock()
-    assert not file.try_lock(), "it knows that it has it no more"
+    assert not file.try_lock(), "it knows that it no longer holds the lock"
     other.unlock()
     assert opened == []
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize("is_locked_before", [True, False])
-def test_what_is_forked_off_does_not_have_the_lock(path: str, is_locked_before: bool) -> None:
-    """A fixture's server, forked off while its share is set up, must neither keep the lock nor release it."""
+def test_forked_process_does_not_hold_the_lock(path: str, is_locked_before: bool) -> None:
+    """A fixture's server, forked while its share is set up, must neither keep the lock nor release it."""
     file, other = JournalFile(path), JournalFile(path)
     with file:
         file.append(b"abc")
@@ -151,11 +142,11 @@ def test_what_is_forked_off_does_not_have_the_lock(path: str, is_locked_before: 
             os.write(tell, b"L" if file.is_locked() else b"-")
             signal.pause()
         try:
-            assert os.read(told, 1) == (b"L" if is_locked_before else b"-"), "the child does not unlock it"
+            assert os.read(told, 1) == (b"L" if is_locked_before else b"-"), "the child does not release it"
             assert file.try_lock()
             assert not other.try_lock()
             file.close()  # as the death of this process would
-            assert other.try_lock(), "the child has it no more"
+            assert other.try_lock(), "the child no longer holds it"
             other.unlock()
         finally:
             os.kill(child, signal.SIGKILL)

@@ -1,31 +1,30 @@
-"""Who takes part in a run: leases between real processes, the roster, the states."""
+"""The membership on disk: states, liveness locks between real processes, waits and finished tests."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pytest_shared_session_scope._engine.membership import Presence
-from pytest_shared_session_scope._run import locks
-from pytest_shared_session_scope._run.directory import create_directory, progress_path, remove_directory, share_keys
+from pytest_shared_session_scope._run.fileio import create_directory
 from pytest_shared_session_scope._run.membership import (
-    CLOSED,
     CONTROLLER,
-    DRAINING,
-    EXPECTED,
-    GONE,
-    RUNNING,
-    UNHELD,
-    Roster,
+    Progress,
+    Snapshot,
+    Wait,
     Workers,
+    WorkerState,
+    progress_path,
 )
-from pytest_shared_session_scope._run.share_journal import ShareJournal
+
+EXPECTED, RUNNING, DRAINING, GONE = WorkerState
 
 Start = Callable[[str], "subprocess.Popen[str]"]
 
@@ -35,13 +34,14 @@ def directory(tmp_path: Path) -> Path:
     return create_directory(tmp_path)
 
 
-HOLD_LEASE = """
+HOLD_LOCK = """
 import sys
 from pathlib import Path
-from pytest_shared_session_scope._engine.membership import Presence
-from pytest_shared_session_scope._run.membership import Workers
+from pytest_shared_session_scope._run.membership import Workers, WorkerState
 
-Presence(Workers(Path(sys.argv[1]), sys.argv[2])).register()
+workers = Workers(Path(sys.argv[1]), sys.argv[2])
+workers.hold_liveness_lock()
+workers.mark(workers.me, WorkerState.RUNNING)
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -53,7 +53,7 @@ def start(directory: Path) -> Iterator[Start]:
     with contextlib.ExitStack() as stack:
 
         def start(worker: str) -> subprocess.Popen[str]:
-            command = [sys.executable, "-c", HOLD_LEASE, str(directory), worker]
+            command = [sys.executable, "-c", HOLD_LOCK, str(directory), worker]
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             stack.enter_context(process)
             stack.callback(process.kill)
@@ -64,7 +64,7 @@ def start(directory: Path) -> Iterator[Start]:
         yield start
 
 
-def test_lease_lives_and_dies_with_its_process(directory: Path, start: Start) -> None:
+def test_liveness_lock_lives_and_dies_with_its_process(directory: Path, start: Start) -> None:
     workers = Workers(directory, "gw1")
     assert not workers.is_alive("gw0")
     process = start("gw0")
@@ -74,42 +74,26 @@ def test_lease_lives_and_dies_with_its_process(directory: Path, start: Start) ->
     process.wait()
     assert not workers.is_alive("gw0")
     assert not workers.is_any_alive()
-    assert workers.roster().states == {"gw0": RUNNING}
+    assert workers.snapshot().states == {"gw0": RUNNING}
 
 
-def test_holders_that_died_are_removed_until_one_lives(directory: Path, start: Start) -> None:
-    processes = {worker: start(worker) for worker in ("gw0", "gw1")}
-    files = ShareJournal(directory, "key", "gw2", "'db'")
-    for worker in processes:
-        ShareJournal(directory, "key", worker, "'db'").hold()
-    presence = Presence(Workers(directory, "gw2"))
-    processes["gw0"].kill()
-    processes["gw0"].wait()
-    assert presence.is_any_alive(files, sorted(files.other_holders()))
-    assert files.other_holders() == ["gw1"]
-    processes["gw1"].kill()
-    processes["gw1"].wait()
-    assert not presence.is_any_alive(files, files.other_holders())
-    assert files.other_holders() == []
-
-
-def test_who_probes_a_lease_does_not_hold_it(directory: Path) -> None:
+def test_probing_a_liveness_lock_does_not_hold_it(directory: Path) -> None:
     holder = Workers(directory, "gw0")
-    holder.hold_lease()
-    holder.hold_lease()  # a second time is nothing
+    holder.hold_liveness_lock()
+    holder.hold_liveness_lock()  # a second time changes nothing
     assert Workers(directory, "gw1").is_alive("gw0")
-    holder.release_lease()
-    holder.release_lease()
+    holder.release_liveness_lock()
+    holder.release_liveness_lock()
     assert not Workers(directory, "gw1").is_alive("gw0")
-    holder.hold_lease()
+    holder.hold_liveness_lock()
     assert Workers(directory, "gw1").is_alive("gw0")
-    holder.release_lease()
+    holder.release_liveness_lock()
 
 
-def test_alive_without_a_lease(directory: Path) -> None:
-    """Nothing proves the death of a worker that is being started; one that nobody knows does not live."""
+def test_worker_without_a_liveness_lock(directory: Path) -> None:
+    """Nothing proves the death of a worker that is being started; an unknown worker is not alive."""
     workers = Workers(directory, "gw0")
-    assert workers.is_alive("gw0"), "who asks lives"
+    assert workers.is_alive("gw0"), "this worker is alive"
     assert not workers.is_alive("gw1")
     workers.mark("gw1", EXPECTED)
     assert workers.is_alive("gw1")
@@ -117,13 +101,13 @@ def test_alive_without_a_lease(directory: Path) -> None:
     assert not workers.is_alive("gw1")
 
 
-def test_who_is_gone_is_dead_whatever_its_lease(directory: Path) -> None:
+def test_worker_that_is_gone_is_dead_whatever_its_lock(directory: Path) -> None:
     holder = Workers(directory, "gw0")
-    holder.hold_lease()
+    holder.hold_liveness_lock()
     workers = Workers(directory, CONTROLLER)
     workers.mark("gw0", GONE)
     assert not workers.is_alive("gw0")
-    holder.release_lease()
+    holder.release_liveness_lock()
 
 
 @pytest.mark.parametrize(
@@ -139,32 +123,34 @@ def test_who_is_gone_is_dead_whatever_its_lease(directory: Path) -> None:
         ([GONE, RUNNING, EXPECTED], GONE),
     ],
 )
-def test_state_is_the_last_whose_marker_is_there(directory: Path, marks: list[str], state: str) -> None:
+def test_worker_is_in_the_last_state_that_it_has_a_marker_of(
+    directory: Path, marks: list[WorkerState], state: WorkerState
+) -> None:
     workers = Workers(directory, "gw0")
     for mark in marks:
         workers.mark("gw0", mark)
-    assert workers.roster() == Roster({"gw0": state}, closed=False)
+    assert workers.snapshot() == Snapshot({"gw0": state})
 
 
-def test_state_that_is_taken_back(directory: Path) -> None:
+def test_state_that_is_removed(directory: Path) -> None:
     workers = Workers(directory, "gw0")
     workers.mark("gw0", RUNNING)
     workers.mark("gw0", DRAINING)
     workers.unmark("gw0", DRAINING)
     workers.unmark("gw0", DRAINING)
-    assert workers.roster().states == {"gw0": RUNNING}
+    assert workers.snapshot().states == {"gw0": RUNNING}
 
 
-def test_roster_of_the_run(directory: Path) -> None:
+def test_snapshot_of_the_run(directory: Path) -> None:
     workers = Workers(directory, CONTROLLER)
-    assert workers.roster() == Roster({}, closed=False, unheld=False)
-    workers.hold_lease()
-    assert workers.roster() == Roster({}, closed=False, unheld=False), "a lease is no state"
-    workers.mark(CONTROLLER, UNHELD)
-    assert workers.roster() == Roster({}, closed=False, unheld=True)
-    workers.mark(CONTROLLER, CLOSED)
-    assert workers.roster() == Roster({}, closed=True, unheld=True)
-    workers.release_lease()
+    assert workers.snapshot() == Snapshot({})
+    workers.hold_liveness_lock()
+    assert workers.snapshot() == Snapshot({}), "a liveness lock is not a state"
+    workers.note_orphan()
+    assert workers.snapshot() == Snapshot({}, has_orphans=True)
+    workers.close_run()
+    assert workers.snapshot() == Snapshot({}, is_closed=True, has_orphans=True)
+    workers.release_liveness_lock()
 
 
 @pytest.mark.parametrize("worker", ["gw0", "a.running", "../gw0", "ä/b", "x!leaving", "controller.closed", "%2e"])
@@ -172,125 +158,150 @@ def test_workers_may_have_any_name(directory: Path, worker: str) -> None:
     """Ids come from `--tx id=...`."""
     workers = Workers(directory, "gw99")
     workers.mark(worker, DRAINING)
-    assert workers.roster() == Roster({worker: DRAINING}, closed=False)
+    assert workers.snapshot() == Snapshot({worker: DRAINING})
     assert len(list((directory / "workers").iterdir())) == 1
     assert progress_path(directory, worker).parent == directory / "progress"
 
 
-def test_presence_registers_once_and_drains_until_it_takes_again(directory: Path) -> None:
-    presence = Presence(Workers(directory, "gw0"))
-    assert presence.workers.roster().states == {}
-    presence.register()
-    assert presence.workers.roster().states == {"gw0": RUNNING}
-    presence.drain()
-    presence.drain()
-    assert presence.workers.roster().states == {"gw0": DRAINING}
-    presence.register()
-    assert presence.workers.roster().states == {"gw0": RUNNING}
-    assert not presence.is_draining
-    presence.workers.release_lease()
-
-
-def test_who_is_left(directory: Path) -> None:
-    presence = Presence(Workers(directory, "gw0"))
-    presence.register()
-    assert not presence.is_anybody_left(), "but this one"
-    workers = Workers(directory, CONTROLLER)
-    workers.mark("gw1", EXPECTED)
-    assert presence.is_anybody_left()
-    assert presence.others() == ["gw1"]
-    workers.mark("gw1", GONE)
-    assert not presence.is_anybody_left()
-    assert presence.others() == []
-    workers.mark("gw2", RUNNING)  # it has no lease: it is dead, and may be replaced
-    assert presence.is_anybody_left()
-    assert presence.may_be_unheld()
-    workers.mark("gw3", EXPECTED)
-    workers.mark(CONTROLLER, CLOSED)
-    assert not presence.is_anybody_left(), "gw3 still collects its tests, and is sent none"
-    started = Workers(directory, "gw3")
-    started.hold_lease()
-    assert presence.is_anybody_left(), "gw3 may still need its first share"
-    started.release_lease()
-    assert not presence.is_anybody_left()
-    presence.workers.release_lease()
-
-
-def test_who_could_ask_when_last_looked_at_is_asked_first(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    presence = Presence(Workers(directory, "gw0"))
-    others = {name: Workers(directory, name) for name in ("gw1", "gw2")}
-    for name, workers in others.items():
-        workers.hold_lease()
-        workers.mark(name, RUNNING)
-    assert presence.is_anybody_left()
-    with monkeypatch.context() as patched:
-        patched.delattr(Workers, "roster")
-        assert presence.is_anybody_left(), "one of them can: the other needs no look"
-    for count, (name, workers) in enumerate(others.items(), 1):
-        workers.mark(name, DRAINING)
-        assert presence.is_anybody_left() is (count < len(others))
-    others["gw1"].unmark("gw1", DRAINING)
-    assert presence.is_anybody_left(), "it runs a test again"
-    others["gw1"].mark("gw1", GONE)
-    assert not presence.is_anybody_left()
-    for workers in others.values():
-        workers.release_lease()
-
-
-def test_state_of_one_worker_is_that_of_the_roster(directory: Path) -> None:
+def test_state_of_one_worker_is_that_of_the_snapshot(directory: Path) -> None:
     workers = Workers(directory, "gw0")
     for state in (EXPECTED, RUNNING, DRAINING, GONE):
         workers.mark("gw1", state)
-        assert workers.state_of("gw1") == workers.roster().states["gw1"] == state
-    assert not workers.is_closed()
-    workers.mark(CONTROLLER, CLOSED)
-    assert workers.is_closed() == workers.roster().closed is True
+        assert workers.state_of("gw1") == workers.snapshot().states["gw1"] == state
+    assert not workers.is_run_closed()
+    workers.close_run()
+    assert workers.is_run_closed() == workers.snapshot().is_closed is True
 
 
-def test_dead_controller_closes_the_run(directory: Path) -> None:
-    presence = Presence(Workers(directory, "gw0"), is_controller_dead=lambda: True)
-    Workers(directory, CONTROLLER).mark("gw1", EXPECTED)
-    assert not presence.is_anybody_left()
+def test_waits_are_announced_and_taken_back(directory: Path) -> None:
+    workers, controller = Workers(directory, "gw/0"), Workers(directory, CONTROLLER)
+    assert controller.waits() == []
+    workers.mark_waiting("db-1", 1000.0)
+    assert controller.waits() == [Wait("gw/0", "db-1", 1000.0)]
+    workers.mark_waiting("db-2", 1001.0)
+    assert controller.waits() == [Wait("gw/0", "db-2", 1001.0)]
+    workers.unmark_waiting()
+    workers.unmark_waiting()
+    assert controller.waits() == []
 
 
-def test_share_that_nobody_holds_is_noted(directory: Path) -> None:
-    presence = Presence(Workers(directory, "gw0"))
-    assert not presence.may_be_unheld()
-    presence.note_unheld()
-    assert presence.may_be_unheld()
+def test_announced_waits_never_fail_a_run(directory: Path) -> None:
+    (directory / "waiting").rmdir()
+    workers = Workers(directory, "gw0")
+    workers.mark_waiting("db-1", 1000.0)
+    workers.unmark_waiting()
 
 
-def test_lock_is_waited_for_as_long_as_it_is_told(directory: Path) -> None:
-    lock, other = (locks.new_lock(directory / "locks" / "a") for _ in range(2))
-    assert locks.wait_lock(lock, 0)
-    assert locks.is_locked(directory / "locks" / "a")
-    assert not locks.wait_lock(other, 0)
-    assert not locks.wait_lock(other, 0.01)
-    lock.release()
-    assert not locks.is_locked(directory / "locks" / "a")
-    assert locks.wait_lock(other)
-    other.release()
+def test_waits_that_end_while_they_are_read_are_skipped(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "listdir", lambda _: ["gw0.json", "gw1.json.new"])
+    assert Workers(directory, CONTROLLER).waits() == []
+
+
+# -- finished tests
+
+A, B, C = "a", "b", "c"
+ITEMS: Any = [A, B, C]  # items are only compared
+
+
+def is_any(_: object) -> bool:
+    return True
+
+
+def is_b(item: object) -> bool:
+    return item == B
+
+
+def test_progress_without_other_workers(tmp_path: Path) -> None:
+    progress = Progress(ITEMS, None)
+    assert progress.is_test_left(is_any, [])
+    for item in ITEMS:
+        assert progress.is_test_left(is_any, [])
+        progress.mark_finished(item)
+    assert not progress.is_test_left(is_any, [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_tests_that_need_the_share_count() -> None:
+    progress = Progress(ITEMS, None)
+    progress.mark_finished(ITEMS[1])
+    assert not progress.is_test_left(is_b, [])
+    assert progress.is_test_left(is_any, [])
+
+
+def test_test_that_was_not_collected_is_ignored() -> None:
+    progress = Progress(ITEMS, None)
+    stranger: Any = "made while the run goes on"
+    progress.mark_finished(stranger)
+    assert progress.is_test_left(is_any, [])
+
+
+def test_run_without_tests(tmp_path: Path) -> None:
+    assert not Progress([], tmp_path / "gw0").is_test_left(is_any, [])
+
+
+@pytest.mark.parametrize(
+    ("is_each", "first", "second", "is_left"),
+    [
+        (False, [], [], True),
+        (False, [A, B], [], True),
+        (False, [A, B], [C], False),
+        (False, [A, B, C], [], False),
+        (True, [A, B], [C], True),
+        (True, [A, B, C], [], True),
+        (True, [A, B, C], [A, B], True),
+        (True, [A, B, C], [A, B, C], False),
+    ],
+)
+def test_test_is_finished_once_any_worker_has_run_it_or_all_have(
+    tmp_path: Path, is_each: bool, first: list[Any], second: list[Any], is_left: bool
+) -> None:
+    workers = {name: Progress(ITEMS, tmp_path / name, is_each=is_each) for name in ("gw0", "gw1")}
+    for name, items in (("gw0", first), ("gw1", second)):
+        for item in items:
+            workers[name].mark_finished(item)
+    assert workers["gw0"].is_test_left(is_any, ["gw1"]) is is_left
+    assert workers["gw1"].is_test_left(is_any, ["gw0"]) is is_left
+
+
+def test_worker_that_is_starting_has_finished_no_test(tmp_path: Path) -> None:
+    progress = Progress(ITEMS, tmp_path / "gw0", is_each=True)
+    for item in ITEMS:
+        progress.mark_finished(item)
+    assert progress.is_test_left(is_any, ["gw7"])
+    assert not progress.is_test_left(is_any, [])
+
+
+@pytest.mark.parametrize("is_each", [True, False])
+def test_worker_that_has_just_created_its_file_has_finished_no_test(tmp_path: Path, is_each: bool) -> None:
+    progress = Progress(ITEMS, tmp_path / "gw0", is_each=is_each)
+    (tmp_path / "gw1").touch()
+    for item in ITEMS:
+        assert progress.is_test_left(is_any, ["gw1"])
+        progress.mark_finished(item)
+    assert progress.is_test_left(is_any, ["gw1"]) is is_each
+
+
+@pytest.mark.parametrize("worker", ["a/b", "..", "w\u00f6rker 1"])
+def test_worker_with_an_odd_id_is_found(tmp_path: Path, worker: str) -> None:
+    """Ids come from `--tx id=...`."""
+    (tmp_path / "progress").mkdir()
+    odd = Progress(ITEMS, progress_path(tmp_path, worker))
+    for item in ITEMS:
+        odd.mark_finished(item)
+    assert not Progress(ITEMS, progress_path(tmp_path, "gw0")).is_test_left(is_any, [worker])
+
+
+def test_marks_outlive_the_worker(tmp_path: Path) -> None:
+    progress = Progress(ITEMS, tmp_path / "gw0")
+    progress.mark_finished(ITEMS[0])
+    del progress
+    later = Progress(ITEMS, tmp_path / "gw1")
+    later.mark_finished(ITEMS[1])
+    later.mark_finished(ITEMS[2])
+    assert not later.is_test_left(is_any, ["gw0"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such permissions")
-def test_only_its_user_can_read_what_the_run_writes(directory: Path) -> None:
-    workers = Workers(directory, "gw0")
-    workers.hold_lease()
-    workers.mark("gw0", RUNNING)
-    lock = locks.new_lock(directory / "locks" / "a")
-    assert locks.wait_lock(lock, 0)
-    for path in [directory, *directory.rglob("*")]:
-        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
-    lock.release()
-    workers.release_lease()
-
-
-def test_directory_is_made_once_and_removed_with_all(tmp_path: Path) -> None:
-    directory = create_directory(tmp_path)
-    for key in ("b", "a"):
-        ShareJournal(directory, key, "gw0", key).hold()
-    assert create_directory(tmp_path) == directory
-    assert share_keys(directory) == ["a", "b"]
-    remove_directory(directory)
-    assert list(tmp_path.iterdir()) == []
-    remove_directory(directory)
+def test_only_its_user_can_read_the_progress(tmp_path: Path) -> None:
+    Progress(ITEMS, tmp_path / "gw0")
+    assert stat.S_IMODE((tmp_path / "gw0").stat().st_mode) == 0o600

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_shared_session_scope._run.records import Failure
+from pytest_shared_session_scope._run.journal import Failure
 from pytest_shared_session_scope._session.setup import describe_failure, replay
 from pytest_shared_session_scope.errors import SetupFailedError
 

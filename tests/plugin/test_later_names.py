@@ -1,6 +1,6 @@
-"""Suites that were written for the later releases of 0.x: what their README promises holds, and the values are theirs.
+"""Suites that were written for the later releases of 0.x run as their README promises, with the same values.
 
-Each way of using the names of those releases stands in one suite, which every number of workers runs.
+One suite uses the names of those releases in every way, with each number of workers.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def test_stopping_at_the_first_failure(suite: Suite, workers: int | None) -> Non
 
 
 def test_what_is_refused(suite: Suite) -> None:
-    """A name that means another thing than it did, and a value that is the token, say which name does what is meant."""
+    """The messages name the decorator that does what a fixture of an earlier release expects."""
     suite.write(
         conftest="""
         @shared_session_scope_json()
@@ -85,12 +85,14 @@ def test_what_is_refused(suite: Suite) -> None:
     )
     result = suite.run()
     result.assert_outcomes(failed=4)
-    told = "its value is SetupToken.FIRST, which the first yield gave because the value has yet to be set up: set it up"
+    message = (
+        "its value is SetupToken.FIRST, which the first yield returned because the value is not set up yet; set the"
+    )
     result.stdout.fnmatch_lines(
         [
-            f"E*ProtocolError: shared fixture 'of_03' (conftest.py:*): {told} where `is SetupToken.FIRST` says so; "
-            "shared_session_scope_fixture and shared_json_scope_fixture give None there",
-            f"E*ProtocolError: shared fixture 'of_03_pickled' (conftest.py:*): {told} where *",
+            f"E*ProtocolError: shared fixture 'of_03' (conftest.py:*): {message} value up if it `is "
+            "SetupToken.FIRST` (shared_session_scope_fixture and shared_json_scope_fixture return None there)",
+            f"E*ProtocolError: shared fixture 'of_03_pickled' (conftest.py:*): {message} value *",
             "E*ProtocolError: shared fixture 'once' (conftest.py:*): it must yield exactly twice: once for the value or "
             "SetupToken.FIRST, once for the value that tests get; annotate it -> Iterator[[]T[]] to share an ordinary "
             "fixture that yields once, by shared_session_scope_fixture without first=",
@@ -100,7 +102,7 @@ def test_what_is_refused(suite: Suite) -> None:
 
 
 def test_a_token_in_the_value_of_none(suite: Suite) -> None:
-    """With the token None is a value like others, in every worker."""
+    """With the token, None is a value like others, in every worker."""
     suite.write(
         conftest="""
         @shared_session_scope_json()

@@ -1,4 +1,4 @@
-"""A test or fixture that annotates a shared fixture with a type it can never be is told when it is collected."""
+"""A test or fixture that annotates a shared fixture with a type its value can never have is a collection error."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ OFF = ["-o", "shared_session_scope_check_annotations=false"]
 def _is_refused(result: pytest.RunResult, taker: str) -> None:
     result.assert_outcomes(errors=1)
     message = (
-        "*shared fixture 'port' (conftest.py:*): its value is of type int, and {taker} takes it as `port: str`, "
-        "which it can never be; correct one of the two annotations (the ini option "
+        "*shared fixture 'port' (conftest.py:*): its value is of type int, but {taker} annotates it as `port: str`; "
+        "correct one of the two annotations (the ini option "
         "shared_session_scope_check_annotations turns this check off)"
     )
     result.stdout.fnmatch_lines([message.format(taker=taker)])
 
 
 @pytest.mark.parametrize("workers", [None, 2])
-def test_a_test_that_takes_another_type_is_an_error_naming_both_places(suite: Suite, workers: int | None) -> None:
+def test_a_test_that_names_another_type_is_an_error_naming_both_places(suite: Suite, workers: int | None) -> None:
     suite.write(conftest=PORT, test_it="def test_port(port: str): ...")
     result = suite.run(workers=workers)
     result.stdout.fnmatch_lines(["*ERROR collecting test_it.py*"])
@@ -44,10 +44,6 @@ TAKERS = {
         "@shared_session_scope_fixture\ndef url(port: str) -> str: return port\n\ndef test_url(url): ...",
         "'url' (test_it.py:*)",
     ),
-    "an override": (
-        "@pytest.fixture\ndef port(port: str): return port\n\ndef test_port(port: bytes): ...",
-        "'port' (test_it.py:*)",
-    ),
     "under future annotations": (
         "from __future__ import annotations\ndef test_port(port: str): ...",
         "'test_port' (test_it.py:*)",
@@ -61,12 +57,12 @@ TAKERS = {
 
 
 @pytest.mark.parametrize(("module", "taker"), TAKERS.values(), ids=list(TAKERS))
-def test_every_way_to_take_it_is_looked_at(suite: Suite, module: str, taker: str) -> None:
+def test_every_consumer_is_checked(suite: Suite, module: str, taker: str) -> None:
     suite.write(conftest=PORT, test_it=module)
     _is_refused(suite.run("--collect-only"), taker)
 
 
-def test_what_parse_and_a_class_give_is_what_counts(suite: Suite) -> None:
+def test_the_type_that_parse_returns_counts(suite: Suite) -> None:
     suite.write(
         conftest="""
             def to_text(port: int) -> str:
@@ -96,11 +92,11 @@ def test_what_parse_and_a_class_give_is_what_counts(suite: Suite) -> None:
     )
     result = suite.run("--continue-on-collection-errors")
     result.assert_outcomes(passed=1, errors=2)
-    result.stdout.fnmatch_lines(["*shared fixture 'text' (*): its value is of type str, and 'test_it' (test_text.py:*"])
-    result.stdout.fnmatch_lines(["*shared fixture 'url' (*): its value is of type Url, and 'test_it' (test_url.py:*"])
+    result.stdout.fnmatch_lines(["*shared fixture 'text' (*): its value is of type str, but 'test_it' (test_text.py:*"])
+    result.stdout.fnmatch_lines(["*shared fixture 'url' (*): its value is of type Url, but 'test_it' (test_url.py:*"])
 
 
-def test_yielded_values_count_however_they_are_yielded(suite: Suite) -> None:
+def test_the_type_of_a_yielded_value_counts(suite: Suite) -> None:
     suite.write(
         conftest="""
             @shared_session_scope_fixture
@@ -116,13 +112,13 @@ def test_yielded_values_count_however_they_are_yielded(suite: Suite) -> None:
         test_fits="def test_it(once: int, twice: int): ...",
     )
     result = suite.run("--collect-only", "--continue-on-collection-errors")
-    result.stdout.fnmatch_lines(["*'once' (*): its value is of type int, and*"])
-    result.stdout.fnmatch_lines(["*'twice' (*): its value is of type int, and*"])
+    result.stdout.fnmatch_lines(["*'once' (*): its value is of type int, but*"])
+    result.stdout.fnmatch_lines(["*'twice' (*): its value is of type int, but*"])
     result.assert_outcomes(errors=2)
 
 
 @pytest.mark.parametrize("decorator", ["shared_session_scope_fixture", "shared_json_scope_fixture()"])
-def test_an_annotation_may_name_what_only_the_enclosing_function_knows(suite: Suite, decorator: str) -> None:
+def test_an_annotation_may_use_names_of_the_enclosing_function(suite: Suite, decorator: str) -> None:
     suite.write(
         conftest=f"""
             def make():
@@ -141,7 +137,7 @@ def test_an_annotation_may_name_what_only_the_enclosing_function_knows(suite: Su
     _is_refused(suite.run(), "'test_port' (test_it.py:*)")
 
 
-def test_what_may_fit_is_left_alone(suite: Suite) -> None:
+def test_types_that_may_fit_are_left_alone(suite: Suite) -> None:
     suite.write(
         conftest=PORT
         + """
@@ -182,7 +178,7 @@ def test_what_may_fit_is_left_alone(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=12)
 
 
-# Each a module in which nothing is wrong beside a shared fixture `port` of type int.
+# Modules without mistakes, for a shared fixture `port` of type int.
 LEFT_ALONE = {
     "a parameter with a default": """
         @pytest.fixture
@@ -202,7 +198,7 @@ LEFT_ALONE = {
         def test_it(**port: str):
             assert port == {}
     """,
-    "a test behind what converts": """
+    "a test in a wrapper that converts": """
         import functools
 
         def with_text(f):
@@ -215,7 +211,7 @@ LEFT_ALONE = {
         def test_it(port: str):
             assert port == "80"
     """,
-    "a fixture behind what converts": """
+    "a fixture in a wrapper that converts": """
         import functools
 
         def with_text(f):
@@ -229,14 +225,14 @@ LEFT_ALONE = {
         def test_it(text):
             assert text == "80"
     """,
-    "a test that pydantic converts for": """
+    "a test whose arguments pydantic converts": """
         import pydantic
 
         @pydantic.validate_call
         def test_it(port: Annotated[str, pydantic.BeforeValidator(str)]):
             assert port == "80"
     """,
-    "a shared fixture behind what converts": """
+    "a shared fixture in a wrapper that converts": """
         import functools
 
         def with_text(f):
@@ -350,7 +346,7 @@ LEFT_ALONE = {
 
 
 @pytest.mark.parametrize("module", LEFT_ALONE.values(), ids=list(LEFT_ALONE))
-def test_what_is_not_wrong_is_left_alone(suite: Suite, module: str) -> None:
+def test_a_module_without_mistakes_is_left_alone(suite: Suite, module: str) -> None:
     suite.write(
         conftest=PORT,
         test_it=textwrap.dedent(module).lstrip("\n"),
@@ -378,8 +374,8 @@ def test_a_class_that_is_imported_twice_is_one(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=1)
 
 
-def test_what_another_plugin_parametrizes_is_left_alone(suite: Suite) -> None:
-    """It may be loaded before this one; pytest calls its hooks later then."""
+def test_a_name_that_another_plugin_parametrizes_is_left_alone(suite: Suite) -> None:
+    """pytest calls the hooks of plugins that are loaded earlier later."""
     (suite.path / "with_ports.py").write_text(
         "def pytest_generate_tests(metafunc):\n"
         "    if 'port' in metafunc.fixturenames: metafunc.parametrize('port', ['80'])\n",
@@ -421,7 +417,7 @@ def test_an_indirect_parameter_changes_nothing(suite: Suite, indirect: object) -
     _is_refused(suite.run("--collect-only", "--continue-on-collection-errors"), "'test_it' (test_it.py:*)")
 
 
-def test_each_directory_s_own_override_is_what_counts(suite: Suite) -> None:
+def test_overrides_of_directories_are_left_alone(suite: Suite) -> None:
     suite.write(
         conftest=PORT,
         text__conftest="""
@@ -446,7 +442,7 @@ def test_each_directory_s_own_override_is_what_counts(suite: Suite) -> None:
 
 
 PARSES = {
-    "behind what converts": """
+    "in a wrapper that converts": """
         import functools
 
         def as_list(f):
@@ -456,12 +452,12 @@ PARSES = {
         def parse(port: int) -> int:
             return port
     """,
-    "of a class that makes another": """
+    "a class that creates another": """
         class parse:
             def __new__(cls, port: int) -> list[int]:
                 return [port]
     """,
-    "of a class whose class makes another": """
+    "a class whose metaclass creates another": """
         class Making(type):
             def __call__(cls, port: int) -> list[int]:
                 return [port]
@@ -472,7 +468,7 @@ PARSES = {
 
 
 @pytest.mark.parametrize("parse", PARSES.values(), ids=list(PARSES))
-def test_what_parse_makes_may_be_unknown(suite: Suite, parse: str) -> None:
+def test_an_unknown_result_of_parse_is_left_alone(suite: Suite, parse: str) -> None:
     suite.write(
         conftest=textwrap.dedent(parse)
         + """
@@ -485,7 +481,7 @@ def port() -> int:
     suite.run().assert_outcomes(passed=1)
 
 
-def test_what_an_async_parse_makes_is_left_alone(suite: Suite) -> None:
+def test_the_result_of_an_async_parse_is_left_alone(suite: Suite) -> None:
     suite.write(
         conftest="""
             async def parse(port: int) -> int:
@@ -504,7 +500,7 @@ def test_what_an_async_parse_makes_is_left_alone(suite: Suite) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement is of Python 3.12")
-def test_an_alias_of_a_name_for_checkers_is_left_alone(suite: Suite) -> None:
+def test_an_alias_for_type_checkers_only_is_left_alone(suite: Suite) -> None:
     suite.write(
         conftest=PORT,
         test_it="""
@@ -523,7 +519,7 @@ def test_an_alias_of_a_name_for_checkers_is_left_alone(suite: Suite) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement is of Python 3.12")
-def test_an_alias_may_name_what_is_defined_further_down(suite: Suite) -> None:
+def test_an_alias_may_use_names_that_are_defined_later(suite: Suite) -> None:
     suite.write(
         test_it="""
             type Ports = Iterator[Port]
@@ -555,31 +551,12 @@ def test_an_alias_may_name_what_is_defined_further_down(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["E*NameError: name 'Nothing' is not defined"])
 
 
-def test_types_of_one_name_are_told_with_their_modules(suite: Suite) -> None:
-    suite.write(
-        one="class Port: ...",
-        other="class Port: ...",
-        conftest="""
-            import one
-
-            @shared_session_scope_fixture(PickleStore())
-            def port() -> one.Port:
-                return one.Port()
-        """,
-        test_it="import other\n\ndef test_it(port: other.Port): ...",
-    )
-    suite.pytester.syspathinsert()
-    result = suite.run()
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*its value is of type one.Port, and 'test_it' (*) takes it as `port: other.Port`*"])
-
-
-def test_the_option_turns_it_off(suite: Suite) -> None:
+def test_the_option_turns_the_check_off(suite: Suite) -> None:
     suite.write(conftest=PORT, test_it="def test_port(port: str): ...")
     suite.run(*OFF).assert_outcomes(passed=1)
 
 
-def test_a_function_is_looked_at_once(suite: Suite) -> None:
+def test_a_function_is_checked_once(suite: Suite) -> None:
     suite.write(
         conftest=PORT
         + """
@@ -588,11 +565,11 @@ def test_a_function_is_looked_at_once(suite: Suite) -> None:
         return port
         """,
         test_it="""
-            import pytest_shared_session_scope._fixtures.consumers as parameters
+            import pytest_shared_session_scope._fixtures.consumers as consumers
 
             looked = []
-            look = parameters._annotation_of
-            parameters._annotation_of = lambda function, name: looked.append(function.__name__) or look(function, name)
+            look = consumers.certain_annotation_of
+            consumers.certain_annotation_of = lambda function, name: looked.append(function.__name__) or look(function, name)
 
             @pytest.mark.parametrize("n", range(3))
             def test_one(url, port: int, n): ...
@@ -604,7 +581,7 @@ def test_a_function_is_looked_at_once(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=5)
 
 
-def test_nothing_is_imported_for_it(suite: Suite) -> None:
+def test_the_check_imports_neither_pydantic_nor_filelock(suite: Suite) -> None:
     suite.write(
         conftest=PORT
         + """
@@ -618,7 +595,7 @@ def test_nothing_is_imported_for_it(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=1)
 
 
-def test_a_run_that_shares_nothing_does_not_load_it(suite: Suite) -> None:
+def test_a_run_that_shares_nothing_does_not_import_the_check(suite: Suite) -> None:
     (suite.path / "test_it.py").write_text(
         "import sys\n\ndef test_it(tmp_path: int):\n"
         "    assert 'pytest_shared_session_scope._fixtures.consumers' not in sys.modules\n",

@@ -36,7 +36,7 @@ ERRORS = {
     ),
     "three yields": (
         "@shared_session_scope_fixture\ndef db():\n    yield\n    yield 1\n    yield 2",
-        "ProtocolError: shared fixture 'db' (conftest.py:*): it must yield exactly twice, and yielded a third time*",
+        "ProtocolError: shared fixture 'db' (conftest.py:*): it must yield exactly twice, but yielded a third time*",
     ),
 }
 STYLES = ["long", "short", "line", "native", "no"]

@@ -1,15 +1,15 @@
-"""What wrong use gets: an error that names the fixture, its place and the cure, as early as it can be known."""
+"""Wrong use is an error that names the fixture, its place and a suggestion, raised as early as possible."""
 
 from __future__ import annotations
 
 import pytest
 from conftest import Suite
 
-# Refused where the fixture is defined: the decorated code, and the words of the error.
+# Refused when the fixture is defined: the decorated code, and the message.
 AT_DEFINITION = {
     "scope": (
         "@shared_session_scope_fixture(scope='module')\ndef db(): return 1",
-        "'db' (*conftest.py:*): scope='module' is not an option: it is shared for the session; remove it",
+        "'db' (*conftest.py:*): scope='module' is not an option: the scope is the session; remove it",
     ),
     "async function": (
         "@shared_session_scope_fixture\nasync def db(): return 1",
@@ -21,7 +21,7 @@ AT_DEFINITION = {
     ),
     "a context manager": (
         "import contextlib\n@shared_session_scope_fixture\n@contextlib.contextmanager\ndef db() -> Iterator[int]: yield 1",
-        "'db' (*conftest.py:*): @contextmanager made a context manager of it; remove it: pytest runs the generator itself",
+        "'db' (*conftest.py:*): @contextmanager has made it a context manager; remove it: pytest runs the generator itself",
     ),
     "serialize alone": (
         "@shared_session_scope_fixture(serialize=str)\ndef db(): return 1",
@@ -31,19 +31,19 @@ AT_DEFINITION = {
         "@shared_json_scope_fixture(deserialize=str)\ndef db(): return 1",
         "'db' (*conftest.py:*): it has deserialize but no serialize; pass both, or neither",
     ),
-    "a store that is none": (
+    "a store without the methods": (
         "@shared_session_scope_fixture(store='/tmp')\ndef db(): return 1",
-        "'db' (*conftest.py:*): str is no store: it has no fixtures, read, write, lock; see the protocol types.Store",
+        "'db' (*conftest.py:*): the store, a str, has no fixtures, read, write, lock; implement the protocol types.Store",
     ),
-    "a positional store that is none": (
+    "a positional store without the methods": (
         "@shared_session_scope_fixture(5)\ndef db(): return 1",
-        "'db' (*conftest.py:*): int is no store: it has no fixtures, read, write, lock*",
+        "'db' (*conftest.py:*): the store, a int, has no fixtures, read, write, lock*",
     ),
     "a store's class": (
         "@shared_session_scope_fixture(JsonStore)\ndef db(): return 1",
         "'db' (*conftest.py:*): the store is a class; pass an instance: JsonStore()",
     ),
-    "no function": (
+    "a class": (
         "@shared_session_scope_fixture\nclass db: pass",
         "'db'*: only a function can be a fixture, not a type",
     ),
@@ -61,40 +61,40 @@ AT_DEFINITION = {
     ),
     "timeout": (
         "@shared_session_scope_fixture(timeout=-1)\ndef db(): return 1",
-        "'db' (*conftest.py:*): timeout=-1 is no number of seconds above 0",
+        "'db' (*conftest.py:*): timeout must be a positive number of seconds, got -1",
     ),
     "first": (
         "@shared_session_scope_fixture(first='first')\ndef db(): return 1",
-        "'db' (*conftest.py:*): first='first' is neither None nor SetupToken.FIRST",
+        "'db' (*conftest.py:*): first must be None or SetupToken.FIRST, got 'first'",
     ),
     "None among the values": (
         "@shared_session_scope_fixture\ndef db() -> SharedGenerator[int | None]:\n    yield None\n    yield None",
-        "'db' (*conftest.py:*): its value may be None, which the first yield gets where the value has yet to be set up; "
+        "'db' (*conftest.py:*): its value may be None, which the first yield returns if the value is not set up yet; "
         "pass first=SetupToken.FIRST to get that token instead, or annotate it -> Iterator[[]T[]]*",
     ),
     "a token that is not sent": (
         "import pytest_shared_session_scope as p\n@shared_session_scope_fixture(PickleStore())\ndef db():\n"
         "    data = yield\n    yield 1 if data is p.types.SetupToken.FIRST else data",
-        "'db' (*conftest.py:*): its code names SetupToken, but its first yield gives None where the value has yet to be "
-        "set up; pass first=SetupToken.FIRST to get that token, or ask `is None`",
+        "'db' (*conftest.py:*): its code names SetupToken, but its first yield returns None if the value is not set up "
+        "yet; pass first=SetupToken.FIRST to get that token, or compare with None",
     ),
     "a token that is not sent, under the first release's name": (
         "@shared_json_scope_fixture()\ndef db():\n    data = yield\n    yield 1 if data is SetupToken.FIRST else data",
-        "'db' (*conftest.py:*): its code names SetupToken, but its first yield gives None *",
+        "'db' (*conftest.py:*): its code names SetupToken, but its first yield returns None *",
     ),
     "a class where the later names take a function": (
         "@shared_session_scope_json(dict)\ndef db(): return 1",
         "'dict': only a function can be a fixture; to parse with it, pass parse= by name",
     ),
-    "one of a pair alone": (
+    "deserialize alone, with a store": (
         "@shared_session_scope_fixture(JsonStore(), deserialize=tuple)\ndef db(): return 1",
         "'db' (*conftest.py:*): it has deserialize but no serialize; pass both, or neither",
     ),
-    "an annotation that is none": (
+    "an annotation with a syntax error": (
         "@shared_session_scope_fixture\ndef db() -> 'int[': return 1",
         "'db' (*conftest.py:*): its return annotation 'int[[]' cannot be resolved: SyntaxError: *; correct the annotation",
     ),
-    "a generator with no generator's annotation": (
+    "a generator annotated as a function": (
         "@shared_session_scope_fixture\ndef db() -> int:\n    yield 1",
         "'db' (*conftest.py:*): it yields, but its return annotation is int; annotate it -> Iterator[[]T[]]*",
     ),
@@ -118,11 +118,11 @@ AT_USE = {
     ),
     "three yields": (
         "@shared_session_scope_fixture\ndef db():\n    yield\n    yield 1\n    yield 2",
-        "*shared fixture 'db' (conftest.py:*): it must yield exactly twice, and yielded a third time; remove that yield*",
+        "*shared fixture 'db' (conftest.py:*): it must yield exactly twice, but yielded a third time; remove that yield*",
     ),
-    "two yields where one was announced": (
+    "two yields in place of one": (
         "@shared_session_scope_fixture\ndef db() -> Iterator[int]:\n    yield 1\n    yield 2",
-        "*shared fixture 'db' (conftest.py:*): it must yield exactly once, and yielded again; annotate it -> "
+        "*shared fixture 'db' (conftest.py:*): it must yield exactly once, but yielded again; annotate it -> "
         "SharedGenerator[[]T[]] to yield twice*",
     ),
     "no yield": (
@@ -131,8 +131,8 @@ AT_USE = {
     ),
     "None from two yields": (
         "@shared_session_scope_fixture\ndef db():\n    yield\n    yield None",
-        "*shared fixture 'db' (conftest.py:*): its value is None, which the first yield gets where the value has yet "
-        "to be set up; pass first=SetupToken.FIRST to get that token instead*",
+        "*shared fixture 'db' (conftest.py:*): its value is None, which the first yield returns if the value is "
+        "not set up yet; pass first=SetupToken.FIRST to get that token instead*",
     ),
     "another value in another worker": (
         "@shared_session_scope_fixture\ndef db():\n    value = yield\n    yield [os.getpid()]",
@@ -143,7 +143,7 @@ AT_USE = {
 
 
 @pytest.mark.parametrize(("code", "words"), AT_DEFINITION.values(), ids=AT_DEFINITION.keys())
-def test_refused_where_it_is_defined(suite: Suite, code: str, words: str) -> None:
+def test_refused_when_it_is_defined(suite: Suite, code: str, words: str) -> None:
     suite.write(conftest=code, test_it="def test_it(db): pass")
     result = suite.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -151,7 +151,7 @@ def test_refused_where_it_is_defined(suite: Suite, code: str, words: str) -> Non
 
 
 @pytest.mark.parametrize(("code", "words"), AT_USE.values(), ids=AT_USE.keys())
-def test_refused_where_it_is_first_used(suite: Suite, code: str, words: str) -> None:
+def test_refused_when_it_is_first_used(suite: Suite, code: str, words: str) -> None:
     suite.write(conftest=code, test_a="def test_it(db): pass", test_b="def test_it(db): pass")
     result = suite.run(workers=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED

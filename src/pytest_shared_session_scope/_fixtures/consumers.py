@@ -1,7 +1,6 @@
 """The check that no test or fixture annotates a shared fixture with a type that its value can never have.
 
 It judges plain classes only, and fixtures with one definition that a test can see; everything else is left alone.
-Must not import pydantic: every process that collects tests runs it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 CHECK_INI: Final = "shared_session_scope_check_annotations"
 _CHECKED: Final = pytest.StashKey[set[object]]()
 # Type checkers accept a value of one of these types for another.
-_INTERCHANGEABLE: Final = ((int, float, complex), (bytes, bytearray, memoryview))
+_INTERCHANGEABLE: Final[Any] = ((int, float, complex), (bytes, bytearray, memoryview))
 
 
 def check_parameters(metafunc: pytest.Metafunc) -> None:
@@ -46,7 +45,8 @@ def check_parameters(metafunc: pytest.Metafunc) -> None:
 
 def _parametrized(metafunc: pytest.Metafunc) -> set[str]:
     """Return the names that the test parametrizes directly in pytest 7; later versions give them definitions."""
-    lists = [value for value in vars(metafunc).values() if isinstance(value, list)]  # one, of calls, has no public name
+    # The list of calls has a private name, so look into each list that pytest keeps.
+    lists: list[Any] = [value for value in vars(metafunc).values() if isinstance(value, list)]
     return {name for calls in lists for call in calls for name in getattr(call, "funcargs", ())}
 
 
@@ -75,8 +75,8 @@ def _type_for_tests(definition: Definition) -> object:
     if isinstance(parse, type):
         return UNANNOTATED if inspect.isfunction(parse.__new__) else parse
     if parse is not None:
-        real = None if inspect.iscoroutinefunction(parse) else _innermost(parse)
-        return certain_annotation_of(real, "return") if real else UNANNOTATED
+        is_plain = _innermost(parse) is not None and not inspect.iscoroutinefunction(parse)
+        return certain_annotation_of(_innermost(parse), "return") if is_plain else UNANNOTATED
     try:
         return definition.sharing(definition.described).value_type
     except (DefinitionError, NameError):
@@ -94,22 +94,22 @@ def are_unrelated(value_type: object, wanted: object) -> bool:
 
 def _classes_of(annotation: object) -> list[Any]:
     """Return the class of each member of a type; None for a member whose values a metaclass or hook may decide."""
-    members = members_of(unwrapped(annotation))
-    if len(members) > 1:
-        return [cls for member in members for cls in _classes_of(member)]
-    cls: Any = type(None) if members[0] is None else get_origin(members[0]) or members[0]
-    is_plain = type(cls) is type and cls is not UNANNOTATED and not cls.__module__.startswith("typing")
+    plain = unwrapped(annotation)
+    if len(members_of(plain)) > 1:
+        return [cls for member in members_of(plain) for cls in _classes_of(member)]
+    cls: Any = type(None) if plain is None else get_origin(plain) or plain
+    is_plain = type(cls) is type and cls is not UNANNOTATED and cls.__module__ not in ("typing", "typing_extensions")
     return [cls if is_plain and not hasattr(cls, "__get_pydantic_core_schema__") else None]
 
 
-def _are_related(one: type, two: type) -> bool:
+def _are_related(one: Any, two: Any) -> bool:
     """Whether a value may be of both classes. They are compared by name too: a conftest may be imported twice."""
     if any(issubclass(one, group) and issubclass(two, group) for group in _INTERCHANGEABLE):
         return True
-    names = [{base.__qualname__ for base in cls.__mro__} for cls in (one, two)]
-    return one.__qualname__ in names[1] or two.__qualname__ in names[0] or bool(_subclasses(one) & _subclasses(two))
+    bases, others = ({base.__qualname__ for base in cls.__mro__} for cls in (one, two))
+    return two.__qualname__ in bases or one.__qualname__ in others or bool(_subclasses(one) & _subclasses(two))
 
 
-def _subclasses(cls: type) -> set[type]:
+def _subclasses(cls: Any) -> set[type]:
     direct: list[type] = type.__subclasses__(cls)
     return set(direct).union(*map(_subclasses, direct))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = True  # pytest shows users their own frames
 
 # A fixture of the installed pytest: before 8.4 a function with attributes, since then an object of a class of its own.
-_PYTEST_FIXTURE: Final[Any] = pytest.fixture(lambda: None)
+_PYTEST_FIXTURE: Final[object] = pytest.fixture(lambda: None)
 _FIRST_IS_NOT_SENT: Final = (
     "its code names SetupToken, but its first yield returns None if the value is not set up yet; pass "
     "first=SetupToken.FIRST to get that token, or compare with None"

@@ -1,8 +1,8 @@
-"""The suite on every supported Python, against the built wheel, with the newest and the lowest supported versions.
+"""The test sessions: the built wheel on every supported Python, with the newest and the lowest supported versions.
 
-`nox -f .ci/noxfile.py` runs it whole; a session runs what is said after `--`, or everything. With `CI_PARTS=N` in the
-environment each session runs another one in N of the tests that start processes: for CI, where the README's command
-runs all of them on one Python.
+`nox -f .ci/noxfile.py` runs all sessions. Arguments after `--` are passed to pytest. With `CI_PARTS=N` in the
+environment, each session runs a different part, one in N, of the tests that start processes. CI uses this because the
+README's command already runs all of them on one Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import nox
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".ci-cache"
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
-# What pyenv has installed is found too, whichever of it is switched on.
+# Include all versions that pyenv has installed, whichever of them is active.
 _PYENV = sorted((Path.home() / ".pyenv" / "versions").glob("*/bin"))
 os.environ["PATH"] = os.pathsep.join([*map(str, _PYENV), os.environ["PATH"]])
 
@@ -31,14 +31,14 @@ _TOML = (ROOT / "pyproject.toml").read_text("utf-8")
 
 
 def _requirements(name: str) -> list[str]:
-    """Return a list of requirements in pyproject.toml; tomllib is there only since Python 3.11."""
+    """Return a list of requirements in pyproject.toml, without tomllib, which Python 3.10 lacks."""
     found = re.search(rf"^{name} = \[\n(.*?)^\]", _TOML, re.MULTILINE | re.DOTALL)
     assert found is not None, name
     return re.findall(r'^\s*"([^"]+)"', found[1], re.MULTILINE)
 
 
 _PART = itertools.count()
-# What checks and builds is for one Python.
+# Only one Python needs the packages that check and build.
 _TOOLS = ("build", "hatchling", "mypy", "pyright", "ruff", "types-")
 _TESTING = [line for line in _requirements("dev") if not line.startswith(_TOOLS)]
 
@@ -59,7 +59,7 @@ def _wheel(session: nox.Session) -> str:
 def _suite(session: nox.Session, *constraints: str) -> None:
     session.chdir(ROOT)
     session.install("-q", _wheel(session), *_TESTING, *constraints)
-    # In an environment that is used again, a wheel of the same version would be left as it is.
+    # A reused environment would otherwise keep an older wheel of the same version.
     session.install("-q", "--no-deps", "--force-reinstall", _wheel(session))
     where = "import pytest_shared_session_scope as p, pathlib; assert 'site-packages' in p.__file__, p.__file__"
     session.run("python", "-c", where)

@@ -1,4 +1,4 @@
-"""Two ways past the annotation: a store of one's own, and a pair of functions."""
+"""Two alternatives to the annotation: a custom store, and the functions `serialize` and `deserialize`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Table = list[dict[str, str]]
 
 
 class CsvStore(LocalFileStoreMixin):
-    """Keeps a table in a CSV file. A store gets the value as it is, and answers for giving back the same."""
+    """A store that keeps a table in a CSV file. It receives the value itself and must return an equal one."""
 
     def read(self, identifier: str, fixture_values: dict[str, Any]) -> Table:
-        """Return the table."""
+        """Read the table."""
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
         if not path.exists():
             raise StoreValueNotExists(identifier)
@@ -23,7 +23,7 @@ class CsvStore(LocalFileStoreMixin):
             return list(csv.DictReader(file))
 
     def write(self, identifier: str, data: Table, fixture_values: dict[str, Any]) -> None:
-        """Keep the table. Called once; the other workers read when it is done."""
+        """Write the table. Called once; the other workers read after it has returned."""
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(data[0]))
@@ -33,19 +33,19 @@ class CsvStore(LocalFileStoreMixin):
 
 @shared_session_scope_fixture(CsvStore())
 def cities(note: Callable[[str, str], None]) -> Table:
-    """A table that took long to fetch."""
+    """A table that is slow to fetch."""
     note("set up", "cities")
     return [{"name": "Oslo", "country": "Norway"}, {"name": "Lima", "country": "Peru"}]
 
 
 class Token:
-    """A class of somebody else's, which does not say what it holds."""
+    """A third-party class that does not declare its fields."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
     def header(self) -> str:
-        """Return the header to send."""
+        """Return the value of the Authorization header."""
         return f"Bearer {self._secret}"
 
     def dump(self) -> str:
@@ -55,16 +55,16 @@ class Token:
 
 @shared_session_scope_fixture(serialize=Token.dump, deserialize=Token)
 def token(note: Callable[[str, str], None]) -> Token:
-    """A token that is fetched once. `serialize` makes text of it, `deserialize` a token again."""
+    """A token that is fetched once. `serialize` turns it into text, and `deserialize` turns the text into a token."""
     note("set up", "token")
     return Token("s3cret")
 
 
 def test_the_table(cities: Table) -> None:
-    """It is the list of dicts that it was."""
+    """The table arrives as the same list of dicts."""
     assert [city["name"] for city in cities] == ["Oslo", "Lima"]
 
 
 def test_the_token(token: Token) -> None:
-    """It is a token in every worker."""
+    """Every worker receives a `Token`."""
     assert token.header() == "Bearer s3cret"

@@ -1,7 +1,7 @@
 # mypy: allow-untyped-defs
 # pyright: basic
 # ruff: noqa: ANN001, ANN201, DTZ005
-"""Fixtures as they were written for the first release; they run as they stand, but for what `note` does."""
+"""Fixtures written for the first release. Apart from the calls of `note`, they run unchanged."""
 
 from datetime import datetime
 

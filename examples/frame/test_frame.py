@@ -1,4 +1,4 @@
-"""A big table, as an Arrow file: a store of one's own writes it once, and every worker reads it."""
+"""A big table in an Arrow file: a custom store writes it once, and every worker reads it."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ ROWS = 100_000
 
 
 class ArrowStore(LocalFileStoreMixin):
-    """Keeps a frame in an Arrow file, which holds columns as they are in memory: there is nothing to parse."""
+    """A store that keeps a frame in an Arrow file. The file has the memory layout of columns, so reading is cheap."""
 
     def path(self, identifier: str, fixture_values: dict[str, Any]) -> Path:
-        """Return where the frame is kept: in the run's directory, which only this user can read."""
+        """Return the path of the frame's file. It is in the run's directory, which only this user can read."""
         return self._get_path(identifier, fixture_values["tmp_path_factory"])
 
     def read(self, identifier: str, fixture_values: dict[str, Any]) -> pl.DataFrame:
-        """Return the frame."""
+        """Read the frame."""
         path = self.path(identifier, fixture_values)
         if not path.exists():
             raise StoreValueNotExists(identifier)
         return pl.read_ipc(path)
 
     def write(self, identifier: str, data: pl.DataFrame, fixture_values: dict[str, Any]) -> None:
-        """Keep the frame. Called once; the other workers read when it is done."""
+        """Write the frame. Called once; the other workers read after it has returned."""
         data.write_ipc(self.path(identifier, fixture_values))
 
 
 @shared_session_scope_fixture(ArrowStore())
 def trips(note: Callable[[str, str], None]) -> pl.DataFrame:
-    """What took long to query, and is made once."""
+    """A frame that is slow to query, so it is created once."""
     note("set up", "trips")
     numbers = pl.int_range(ROWS, eager=True)
     return pl.DataFrame({"trip": numbers, "city": ["Oslo", "Lima"] * (ROWS // 2), "km": numbers / 8})
 
 
 def test_the_types_travel(trips: pl.DataFrame) -> None:
-    """Arrow knows a column's type; CSV and JSON do not."""
+    """Arrow keeps the type of each column; CSV and JSON do not."""
     assert trips.schema == {"trip": pl.Int64, "city": pl.String, "km": pl.Float64}
 
 
 def test_a_query(trips: pl.DataFrame) -> None:
-    """Its answer is the same in every worker."""
+    """A query has the same result in every worker."""
     longest = trips.group_by("city").agg(pl.col("km").max()).sort("city")
     assert longest.rows() == [("Lima", (ROWS - 1) / 8), ("Oslo", (ROWS - 2) / 8)]

@@ -1,4 +1,4 @@
-"""The server under test: prints its port, then numbers the orders it is sent."""
+"""The server under test. It prints its port, then numbers the orders that it receives."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ NUMBERS = itertools.count(1)
 
 
 class Orders(BaseHTTPRequestHandler):
-    """Answers `GET /health` and `POST /orders`."""
+    """The handler of `GET /health` and `POST /orders`."""
 
     def do_GET(self) -> None:
-        """Say that the server is there, and which process it is."""
+        """Report that the server is running, with its process id."""
         self._answer({"pid": os.getpid()})
 
     def do_POST(self) -> None:
-        """Give an order the next number."""
+        """Assign the next number to an order."""
         self._answer({"number": next(NUMBERS)})
 
     def _answer(self, content: dict[str, int]) -> None:
@@ -28,6 +28,6 @@ class Orders(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Orders)  # port 0: one that is free
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Orders)  # port 0: the system picks a free one
     print(server.server_port, flush=True)
     server.serve_forever()

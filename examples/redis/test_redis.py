@@ -1,4 +1,4 @@
-"""A Redis server that ends with the worker that started it, and a database of its own for each worker."""
+"""A Redis server that lives in the worker that started it, with a separate database for each worker."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from pytest_shared_session_scope import shared_session_scope_fixture
 
 @dataclasses.dataclass(frozen=True)
 class Redis:
-    """Where the server listens and writes its log, and what it calls this run of itself."""
+    """The directory with the server's socket and log, and the run id that the server gave itself."""
 
     directory: Path
     run_id: str = ""
 
     def run(self, *command: str, database: int = 0) -> str:
-        """Run a command; return the answer."""
+        """Run a command and return the response."""
         options = ["-s", str(self.directory / "socket"), "-n", str(database), "-e"]
         done = subprocess.run(["redis-cli", *options, *command], capture_output=True, text=True, timeout=30, check=True)
         return done.stdout.strip()
 
     def info(self, name: str) -> str:
-        """Return one line of what the server tells about itself."""
+        """Return one field of the server's INFO."""
         return next(line.partition(":")[2] for line in self.run("INFO").splitlines() if line.startswith(f"{name}:"))
 
 
 @shared_session_scope_fixture
 def redis(note: Callable[[str, str], None]) -> Iterator[Redis]:
-    """One server for all workers, with nothing on any port or disk."""
+    """One server for all workers, which uses no port and saves nothing to disk."""
     if shutil.which("redis-server") is None or shutil.which("redis-cli") is None:
         pytest.skip("Redis is not installed: apt-get install redis-server")
     note("set up", "redis")
-    # A socket's path may not be long, so it is not in pytest's own directory.
+    # The path of a socket must be short, so it cannot be in pytest's own directory.
     with tempfile.TemporaryDirectory(prefix="redis-") as directory:
         redis = Redis(Path(directory))
         options = ["--port", "0", "--unixsocket", "socket", "--dir", directory, "--logfile", "log", "--save", ""]
@@ -54,38 +54,38 @@ def redis(note: Callable[[str, str], None]) -> Iterator[Redis]:
 
 
 def wait_until_ready(redis: Redis, process: subprocess.Popen[bytes], seconds: float = 20) -> None:
-    """Ask until the server answers. The other workers get the value only after this."""
+    """Poll the server until it responds. The other workers receive the value only after this."""
     deadline = time.monotonic() + seconds
     while not is_ready(redis):
-        assert process.poll() is None, f"redis-server has ended: {(redis.directory / 'log').read_text()}"
-        assert time.monotonic() < deadline, f"no answer from redis-server: {(redis.directory / 'log').read_text()}"
+        assert process.poll() is None, f"redis-server has exited: {(redis.directory / 'log').read_text()}"
+        assert time.monotonic() < deadline, f"no response from redis-server: {(redis.directory / 'log').read_text()}"
         time.sleep(0.02)
 
 
 def is_ready(redis: Redis) -> bool:
-    """Say whether the server answers."""
+    """Whether the server responds."""
     try:
         return redis.run("PING") == "PONG"
-    except subprocess.CalledProcessError:  # nobody listens there yet
+    except subprocess.CalledProcessError:  # the server is not listening yet
         return False
 
 
 @pytest.fixture(scope="session")
 def database(redis: Redis) -> int:
-    """This worker's database. The server itself counts the workers: nobody gets a number twice."""
+    """The number of this worker's database. The server counts the workers, so no two receive the same number."""
     number = int(redis.run("INCR", "workers"))
     redis.run("RPUSH", "names", os.environ.get("PYTEST_XDIST_WORKER", "master"))
     return number
 
 
 def test_a_counter(redis: Redis, database: int) -> None:
-    """It is this worker's alone, so it counts what this worker does, whatever the others do."""
+    """The counter is in this worker's database, so other workers cannot change it."""
     before = int(redis.run("INCR", "visits", database=database))
     assert int(redis.run("INCR", "visits", database=database)) == before + 1
 
 
-def test_the_server_tells_which_one_it_is(redis: Redis, database: int) -> None:
-    """Every worker talks to one and the same run of the server, where it has asked for one database."""
+def test_all_workers_use_one_server(redis: Redis, database: int) -> None:
+    """All workers use the same server process, and each of them has requested one database."""
     assert redis.info("run_id") == redis.run_id
     names = redis.run("LRANGE", "names", "0", "-1").splitlines()
     assert len(names) == len(set(names))

@@ -1,7 +1,7 @@
-"""A fixture that yields twice: every worker runs it; the first one creates, the last one drops.
+"""A fixture that yields twice: every worker runs it, the first one creates the resource, and the last one removes it.
 
-It suits what outlives the process that made it, as a bucket, a schema or an account in the cloud does:
-any worker can clean that up, also when the one that created it is gone.
+This style suits resources that outlive the process that created them, such as a bucket, a schema or a cloud account.
+Any worker can clean them up, even after the worker that created them has died.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pytest_shared_session_scope import CleanupToken, SharedGenerator, shared_se
 
 @dataclasses.dataclass(frozen=True)
 class Bucket:
-    """A place for objects; here it is a directory."""
+    """A container for objects, implemented as a directory."""
 
     path: Path
 
     def put(self, name: str, content: str) -> None:
-        """Keep an object."""
+        """Store an object."""
         (self.path / name).write_text(content)
 
     def get(self, name: str) -> str:
@@ -45,7 +45,7 @@ def bucket(note: Callable[[str, str], None]) -> SharedGenerator[Bucket]:
 
 
 def test_an_object_is_kept(bucket: Bucket) -> None:
-    """The bucket is everybody's, so each test gives its object a name that no other has."""
+    """All workers use the same bucket, so each test gives its object a unique name."""
     name = str(uuid.uuid4())
     bucket.put(name, "content")
     assert bucket.get(name) == "content"

@@ -1,6 +1,6 @@
-"""A fixture that returns: one worker computes the value, the others read it.
+"""A fixture that returns: one worker computes the value, and the others read it.
 
-Its return annotation says how the value travels.
+The return annotation determines how the value travels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pytest_shared_session_scope import shared_session_scope_fixture
 
 @dataclasses.dataclass(frozen=True)
 class Release:
-    """An ordinary dataclass: nothing in it knows of JSON."""
+    """An ordinary dataclass, which needs no code for JSON."""
 
     version: tuple[int, int]
     support: timedelta
@@ -32,7 +32,7 @@ class Settings(BaseModel):
 
 @shared_session_scope_fixture
 def started(note: Callable[[str, str], None]) -> datetime:
-    """When the first test began that takes it: in every worker the same moment, to the microsecond."""
+    """The time of the setup: the same moment in every worker, to the microsecond."""
     note("set up", "started")
     return datetime.now(timezone.utc)
 
@@ -46,23 +46,23 @@ def release(note: Callable[[str, str], None]) -> Release:
 
 @shared_session_scope_fixture
 def settings(release: Release, note: Callable[[str, str], None]) -> Settings:
-    """The settings of what is tested. A shared fixture may take another one."""
+    """The settings of the system under test. A shared fixture may depend on another one."""
     note("set up", "settings")
     return Settings(tenant="acme", release=release, limits={"requests": 50, "seconds": 2.5})
 
 
 def test_a_moment(started: datetime) -> None:
-    """It is a datetime, with its time zone."""
+    """The value arrives as a datetime with its time zone."""
     assert started.utcoffset() == timedelta(0)
     assert started <= datetime.now(timezone.utc)
 
 
 def test_a_dataclass(release: Release) -> None:
-    """The version is a tuple, not the list that JSON would make of it."""
+    """The version is still a tuple, although plain JSON would turn it into a list."""
     assert release == Release((1, 4), timedelta(days=365))
 
 
 def test_a_model(settings: Settings, release: Release) -> None:
-    """What a model holds travels as well: here a dataclass, and a float."""
+    """The fields of a model travel with it, here a dataclass and a dict of floats."""
     assert settings.release == release
     assert settings.limits["seconds"] == 2.5

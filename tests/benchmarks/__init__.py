@@ -1,1 +1,1 @@
-"""What sharing costs, as ratios within one run; see the README beside this. Nothing here is asserted."""
+"""Benchmarks of shared fixtures, described in README.md. They print figures and assert nothing."""

@@ -1,4 +1,4 @@
-"""Every benchmark as a command: `python -m tests.benchmarks`."""
+"""The command line of the benchmarks: `python -m tests.benchmarks`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _NAMES: Final = ("unused", "taking", "system_calls", "tests", "waking", "large",
 def main(arguments: list[str]) -> None:
     """Run the benchmarks and print one table."""
     parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--only", action="append", choices=_NAMES, help="only this one; may be given again")
-    parser.add_argument("--quick", action="store_true", help="small and once: whether they work, not what they say")
+    parser.add_argument("--only", action="append", choices=_NAMES, help="run only this benchmark; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="one small round, which shows only that they work")
     options = parser.parse_args(arguments)
     found: list[Row] = []
     for name in options.only or _NAMES:

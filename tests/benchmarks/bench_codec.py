@@ -1,8 +1,9 @@
-"""What the codec costs, as ratios; run as a script, it prints one table. Nothing here is asserted.
+"""A benchmark of the codec, run as a script. It prints one table of times and ratios, and asserts nothing.
 
-Times are processor times, medians of interleaved runs. The codec pauses the garbage collector while it loads; "gc on"
-is the load without that. Peak memory is tracemalloc's for one whole dump (the JSON, the text, the copy and the guard)
-above the value that was there before; the last column leaves out the copy, which every worker has to have.
+Times are processor times, and medians of interleaved runs. The codec pauses the garbage collector while it loads a
+value; "gc on" is the load without this pause. Peak memory is measured by tracemalloc for one whole dump (the JSON, the
+text, the copy and the guard), in addition to the value itself. The last column excludes the copy, which every worker
+needs.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pytest_shared_session_scope._codec.compare import difference
 
 
 class Row(BaseModel):
-    """A row as tables have them."""
+    """A typical row of a table."""
 
     id: int
     name: str
@@ -43,7 +44,7 @@ def rows(count: int) -> list[Row]:
 
 
 def values(scale: float) -> dict[str, tuple[Any, Any]]:
-    """Return the type and the value of each line of the table."""
+    """Return the type and the value for each line of the table."""
     rng, many = random.Random(2), int(100_000 * scale)
     return {
         f"{many} models": (list[Row], rows(many)),
@@ -61,7 +62,7 @@ def milliseconds(run: Callable[[], object]) -> float:
 
 
 def measure(tp: Any, value: Any, repeat: int) -> dict[str, float]:
-    codec: Any = typed_codec(tp, "the benchmark's")
+    codec: Any = typed_codec(tp, "benchmark")
     data, copied = codec.dump(value)
     way = codec.wide if data.startswith("{") else codec.plain
     runs: dict[str, Callable[[], object]] = {
@@ -80,7 +81,7 @@ def measure(tp: Any, value: Any, repeat: int) -> dict[str, float]:
 
 
 def peaks(codec: Any, value: Any) -> dict[str, float]:
-    """Return the peak of a whole dump, and what of it is the copy itself."""
+    """Return the peak memory of a whole dump, and the size of the copy."""
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     result = codec.dump(value)

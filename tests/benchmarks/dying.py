@@ -1,4 +1,4 @@
-"""A run in which a worker dies: how much longer than the same run with plain fixtures, without the plugin."""
+"""The delay caused by a killed worker, compared with the same run with plain fixtures and without the plugin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a run: how long after its last test the last worker is done, beyond the fixtures' own cleanup."""
+"""The time from the last test of a run to the exit of the last worker, without the fixtures' own cleanup."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def slow() -> SharedGenerator[int]:
     if token is CleanupToken.LAST:
         time.sleep({_CLEANUP})
 """
-# The workers' last tests end one after the other, so that those that end first have to wait, or to leave.
+# The last tests of the workers end one after the other, so that the first workers have to wait or exit.
 _TESTS = "import time\n" + "".join(
     f"def test_1_{worker}(quick, slow): pass\ndef test_2_{worker}(quick, slow): time.sleep({_TEST} * (1 + {worker}))\n"
     for worker in range(_WORKERS)

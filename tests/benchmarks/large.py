@@ -1,8 +1,8 @@
-"""Large values: what carrying one costs the worker that sets it up and those that read it, beside pickle and copying.
+"""The cost of large values for their owner and their readers, compared with pickle and with a plain copy.
 
-Each part runs in a process of its own, which makes the value first and measures then: processor time, and how much
-memory it needs at most beyond the value. One owner and three readers make a journey; a pickle is loaded by the owner,
-too, since there every worker is to get a copy, while bytes are as good as their copy.
+Each part runs in its own process, which creates the value before it measures processor time and the peak memory beyond
+the value. A journey has one owner and three readers. The owner loads the pickle as well, because every worker needs a
+copy of the value. It does not read the copied bytes, because bytes need no copy.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _STATUS: Final = Path("/proc/self/status")
 
 
 class Part(NamedTuple):
-    """What a part of a journey cost: seconds of processor time, and bytes, None where they cannot be told."""
+    """The cost of one part of a journey: processor time in seconds, and peak memory in bytes or None if unknown."""
 
     cpu: float
     peak: int | None
 
 
 class Large(NamedTuple):
-    """A value that is carried, its type, what it is compared with, and how often that has to be read."""
+    """A large value, its type, the method to compare with, and the number of reads which that method needs."""
 
     make: Callable[[float], object]
     value_type: Any
@@ -118,7 +118,7 @@ def _measured(name: str, variant: str, role: str, directory: str, scale: float) 
 
 def _main(name: str, variant: str, role: str, directory: str, scale: str) -> None:
     large = _VALUES[name]
-    # What is imported and built once a worker is not what a large value costs.
+    # Imports and adapters are needed once per worker, so they do not count as the cost of a large value.
     owner, reader = _functions(large, variant, Path(directory))
     value = large.make(float(scale)) if role == "owner" else None
     before, began = _reset_peak(), time.process_time()
@@ -153,7 +153,7 @@ def _functions(large: Large, variant: str, directory: Path) -> tuple[Callable[[A
 
 
 def _reset_peak() -> int | None:
-    """Begin to note the most memory anew, and return what is used now, in bytes; None where Linux is not."""
+    """Reset the peak memory and return the current memory in bytes, or None on systems other than Linux."""
     if not _STATUS.exists():
         return None
     Path("/proc/self/clear_refs").write_text("5", "ascii")

@@ -1,6 +1,6 @@
-"""Suites of tests, run by real pytest processes in temporary directories, whose workers note when they did what.
+"""Test suites for the benchmarks, run by real pytest processes whose workers take notes with times.
 
-The notes are kept in memory and written when a worker ends, so that noting costs no system call where it is measured.
+Workers keep their notes in memory and write them when they exit, so that a note costs no system call while measuring.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from typing_extensions import Self
 
-# Before every conftest: `note` a word. Fixtures and tests may call it too, as `conftest.note`.
+# Precedes every conftest and provides `note`, which fixtures and tests can call as well.
 _PROBE = """\
 import json, os, time
 import pytest
@@ -58,7 +58,7 @@ def pytest_unconfigure():
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """What a worker noted: a word, what it is about, and when, on the clocks of the machine and of its process."""
+    """A worker's note: an event, its subject, and the time on the clocks of the machine and of the process."""
 
     word: str
     about: str
@@ -68,7 +68,7 @@ class Note:
 
 @dataclasses.dataclass(frozen=True)
 class Ran:
-    """One run: the processor time of all its processes, the time it took, and the notes of its workers."""
+    """The result of one run: the processor time of all its processes, its duration, and its workers' notes."""
 
     cpu: float
     wall: float
@@ -77,7 +77,7 @@ class Ran:
 
 
 class Suite:
-    """A suite in a directory of its own; in `with`, removed at the end."""
+    """A suite in its own directory, which the context manager removes."""
 
     def __init__(self, conftest: str, tests: str, *, probe: bool = True) -> None:
         self._is_probed = probe
@@ -94,7 +94,10 @@ class Suite:
     def run(
         self, *args: str, workers: int = 0, plugin: bool = True, before: Sequence[str] = (), failed: int = 0
     ) -> Ran:
-        """Run the suite; `before` is put before the command, such as `strace`. Raises where not as many tests failed."""
+        """Run the suite.
+
+        `before` precedes the command, for example `strace`. Raises unless exactly `failed` tests fail.
+        """
         notes = self.path / "notes"
         shutil.rmtree(notes, ignore_errors=True)
         notes.mkdir()
@@ -106,7 +109,7 @@ class Suite:
             process = subprocess.Popen(
                 command, cwd=self.path, env=environment(notes), stdout=output, stderr=subprocess.STDOUT
             )
-            # The processor time of the workers is in it: their controller waits for them.
+            # The usage includes the workers, because their controller waits for them.
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - began
@@ -114,14 +117,14 @@ class Suite:
         found = re.search(r"(\d+) failed", text)
         if process.returncode not in (0, 1) or int(found[1] if found else 0) != failed:
             raise RuntimeError(f"a suite failed:\n{text}")
-        told = _read(notes)
-        if self._is_probed and len(told) != max(workers, 1):
-            raise RuntimeError(f"only {', '.join(told)} noted what they did:\n{text}")
-        return Ran(usage.ru_utime + usage.ru_stime, wall, told, text)
+        found_notes = _read(notes)
+        if self._is_probed and len(found_notes) != max(workers, 1):
+            raise RuntimeError(f"notes are missing, found only those of {', '.join(found_notes)}:\n{text}")
+        return Ran(usage.ru_utime + usage.ru_stime, wall, found_notes, text)
 
 
 def environment(notes: Path) -> dict[str, str]:
-    # Only what a suite asks for, the temporary directories where the suite is, and byte code as an installation has it.
+    # Load only the plugins that a suite requests, keep temporary directories inside the suite, and allow cached byte code.
     unwanted = ("PYTEST_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     return kept | {
@@ -140,6 +143,6 @@ def _read(directory: Path) -> dict[str, list[Note]]:
 
 
 def between(notes: Sequence[Note], first: tuple[str, str], last: tuple[str, str]) -> tuple[float, float]:
-    """Return the seconds from one note to another of the same worker, of the machine and of its process."""
+    """Return the seconds between two notes of a worker, by the clock of the machine and that of the process."""
     one, other = (next(note for note in notes if (note.word, note.about) == which) for which in (first, last))
     return other.at - one.at, other.cpu - one.cpu

@@ -1,7 +1,7 @@
-"""System calls of one take and one let-go, counted by strace: what a worker does more with more fixtures.
+"""The system calls of one acquire and one release, counted by strace.
 
-The processes run alone, with as many workers as say. Python's own calls are the same in both runs, so what is left
-when the numbers are taken off each other is what the fixtures do.
+Each count is the difference between a run with many fixtures and one with half as many. System calls of Python itself
+are the same in both runs, so the difference is due to the fixtures.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 from . import taking
 from .table import Row
 
-# What waiting costs depends on who comes first: it is no part of a take.
+# The calls made while waiting depend on the order of the workers, so they do not count as part of an acquire.
 _OF_WAITING = {"clock_nanosleep", "select", "futex", "restart_syscall"}
 _LINE = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$")
 
 
 def rows(*, quick: bool) -> list[Row]:
-    """Return the rows of this benchmark; one that says so where there is no strace."""
+    """Return the rows of this benchmark, or a row that reports that strace is not installed."""
     fixtures = 5 if quick else 50
     if shutil.which("strace") is None:
-        return [Row("taking: system calls of a take and let-go", "skipped: strace is not installed")]
+        return [Row("taking: system calls of an acquire and a release", "skipped: strace is not installed")]
     found: list[Row] = []
     for variant in ("shared",) if quick else ("plain", "recipe", "shared"):
         for workers in (1,) if quick else (1, 2):
@@ -36,9 +36,9 @@ def rows(*, quick: bool) -> list[Row]:
 def _row(variant: str, workers: int, calls: Counter[str], fixtures: int) -> Row:
     each = {name: count / fixtures / workers for name, count in calls.items() if name not in _OF_WAITING}
     most = sorted(each, key=lambda name: -each[name])[:8]
-    told = " ".join(f"{name} {each[name]:.1f}" for name in most if each[name] >= 0.1)
-    who = "setting up alone" if workers == 1 else "the mean of owner and reader"
-    return Row(f"taking: system calls, {variant}, {who}", f"{sum(each.values()):.1f}", peer=told)
+    calls_text = " ".join(f"{name} {each[name]:.1f}" for name in most if each[name] >= 0.1)
+    case = "setting up alone" if workers == 1 else "the mean of owner and reader"
+    return Row(f"taking: system calls, {variant}, {case}", f"{sum(each.values()):.1f}", peer=calls_text)
 
 
 def _count(variant: str, fixtures: int, workers: int) -> Counter[str]:

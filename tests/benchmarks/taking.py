@@ -1,7 +1,8 @@
-"""200 trivial fixtures in 4 workers: over plain session fixtures, and beside the recipe of xdist's documentation.
+"""The cost of acquiring and releasing 200 trivial fixtures in 4 workers, compared with plain session fixtures.
 
-In each worker a first test takes one fixture, so that what is imported once a worker is counted for itself; a second
-test takes all the others and is the last of its session, so that its teardown lets go of all of them.
+The peer is the recipe in xdist's documentation. In each worker, a first test acquires one fixture, so that imports are
+counted separately. A second test acquires all other fixtures and is the last of its session, so that its teardown
+releases all of them.
 """
 
 from __future__ import annotations
@@ -68,12 +69,12 @@ _VARIANTS = {"plain": _PLAIN, "recipe": _RECIPE, "shared": _SHARED}
 
 
 def suite_text(variant: str, fixtures: int) -> str:
-    """Return a conftest that defines `f0`, `f1` and so on."""
+    """Return a conftest that defines fixtures `f0`, `f1` and so on."""
     return _VARIANTS[variant] + _ALL % fixtures
 
 
 def suite_of(variant: str, fixtures: int, workers: int = WORKERS) -> Suite:
-    """Return the suite in which each of the workers runs `test_1_<its number>` and then `test_2_<its number>`."""
+    """Return a suite in which each worker runs `test_1_<its number>` and then `test_2_<its number>`."""
     names = ", ".join(f"f{number}" for number in range(1, fixtures + 1))
     tests = "".join(f"def test_1_{worker}(f0): pass\ndef test_2_{worker}({names}): pass\n" for worker in range(workers))
     return Suite(suite_text(variant, fixtures + 1), tests)
@@ -114,9 +115,11 @@ def _compare(runs: dict[str, list[Ran]], fixtures: int) -> list[Row]:
     ends = {
         name: statistics.median(_part(ran, "teardown", 1) for ran in many) / fixtures for name, many in runs.items()
     }
-    found.append(Row("taking: processor time of a take alone", ms(both["shared"]), peer=f"recipe {ms(both['recipe'])}"))
     found.append(
-        Row("taking: processor time of a let-go alone", ms(ends["shared"]), peer=f"recipe {ms(ends['recipe'])}")
+        Row("taking: processor time of an acquire alone", ms(both["shared"]), peer=f"recipe {ms(both['recipe'])}")
+    )
+    found.append(
+        Row("taking: processor time of a release alone", ms(ends["shared"]), peer=f"recipe {ms(ends['recipe'])}")
     )
     first = {name: statistics.median(_first(ran) for ran in many) for name, many in runs.items()}
     once = f"recipe {ms(first['recipe'])}; plain {ms(first['plain'])}"
@@ -124,12 +127,12 @@ def _compare(runs: dict[str, list[Ran]], fixtures: int) -> list[Row]:
 
 
 def cost(ran: Ran, clock: int) -> float:
-    """Return the seconds that a worker spent on its second test, on average: of the machine, or of its process (1)."""
+    """Return the mean seconds that a worker spent on its second test, by the machine's clock (0) or the process's (1)."""
     return _part(ran, "setup", clock) + _part(ran, "teardown", clock)
 
 
 def _part(ran: Ran, part: str, clock: int) -> float:
-    """Return what a worker spent, on average, in one part of its second test."""
+    """Return the mean seconds that a worker spent on one part of its second test."""
     return statistics.mean(_in_test(ran, 2, part, clock))
 
 

@@ -1,4 +1,4 @@
-"""Many tests that take five fixtures each: shared ones beside plain ones."""
+"""The cost of shared fixtures in a run of many tests that use five of them each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_it(number, {}):
 
 
 def rows(*, quick: bool) -> list[Row]:
-    """Return the rows of this benchmark: the processor time of whole runs, of the controller and all its workers."""
+    """Return the rows of this benchmark: the processor time of whole runs, including the controller and all workers."""
     tests, rounds = (200, 1) if quick else (20_000, 5)
     names = ", ".join(f"f{number}" for number in range(_FIXTURES))
     with (

@@ -1,4 +1,4 @@
-"""A run that shares nothing: what loading the plugin costs, and what each test does."""
+"""The cost of the plugin in a run that shares nothing: its import, and its overhead per test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .suite import Suite, environment
 from .table import Row, interleaved, ms, us
 
 _IMPORT = "pytest_shared_session_scope.plugin"
-# In a process of its own, as often as asked; pytest is there when a plugin is loaded.
+# Each import runs in a new process. pytest is imported first, because it is present whenever a plugin is loaded.
 _TIME_IMPORT = f"""\
 import time, pytest
 began = time.process_time()
@@ -69,14 +69,14 @@ def _imported_by_run() -> Row:
 
 
 def _per_test(tests: int, rounds: int) -> Row:
-    """Compare the processor time of a run with the plugin and without, and take off what loading it costs."""
+    """Compare the processor time of the tests of a run with the plugin and of a run without it."""
     with Suite("", _TESTS.format(tests)) as suite:
         variants: dict[str, Callable[[], float]] = {
             "with": lambda: _in_tests(suite, tests, plugin=True),
             "without": lambda: _in_tests(suite, tests, plugin=False),
         }
         found = interleaved(variants, rounds)
-    # Of the best runs: what else the machine does only adds, and is more than what is looked for.
+    # Use the best runs: other load on the machine only adds time, and more than the difference to be measured.
     each = (min(found["with"]) - min(found["without"])) / tests
     return Row("unused: per test", us(each), "5 us", f"a test without the plugin: {us(min(found['without']) / tests)}")
 

@@ -1,4 +1,4 @@
-"""8 workers wait for a setup of a second: when they have its value, and what waiting costs."""
+"""The latency and the cost of waiting, with 8 workers and a setup of one second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def first() -> int:
     return 1
 
 def noted(value: int) -> int:
-    note("has it", "")  # in each worker, the owner of the setup among them, as soon as it has the value
+    note("has it", "")  # in each worker, including the owner, as soon as it has the value
     return value
 
 @shared_session_scope_fixture(parse=noted)
@@ -26,8 +26,8 @@ def slow() -> int:
     time.sleep({_SECONDS})
     return 1
 """
-# Each worker runs two: what is imported once a worker is there when it waits, and who wakes first does not take the
-# cores from the others by ending its session.
+# Each worker runs two tests, so that imports are complete before it waits. The second test sleeps, so that workers that
+# wake first do not occupy the cores by ending their session.
 _TESTS = "import time\n" + "".join(
     f"def test_1_{worker}(first): pass\ndef test_2_{worker}(slow): time.sleep(0.1)\n" for worker in range(_WORKERS)
 )
@@ -52,7 +52,7 @@ def rows(*, quick: bool) -> list[Row]:
 
 
 def _late(ran: Ran) -> list[float]:
-    """Return how long after the owner had published the value each other worker had it."""
+    """Return, for each waiting worker, the seconds from the publication of the value to its arrival."""
     published = next(_has(notes) for notes in ran.notes.values() if _sets_up(notes))
     return [_has(notes) - published for notes in _waiters(ran)]
 
@@ -69,7 +69,7 @@ def _waiting(ran: Ran) -> list[float]:
     shares: list[float] = []
     for notes in _waiters(ran):
         begun, ended = _setup(notes)
-        if ended.at - begun.at > _SECONDS / 2:  # else it came late, and hardly waited
+        if ended.at - begun.at > _SECONDS / 2:  # otherwise it arrived late and hardly waited
             shares.append((ended.cpu - begun.cpu) / (ended.at - begun.at))
     return shares
 

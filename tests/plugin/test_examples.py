@@ -64,7 +64,7 @@ def _check(result: pytest.RunResult, names: Collection[str], takers: set[str] | 
     assert told.keys() == fixtures.keys()
     for name, events in told.items():
         assert len(events["set up"]) == 1, name
-        assert takers is None or set(events["taken"]) == takers, name
+        assert takers is None or set(events["acquired"]) == takers, name
         assert len(events.get("cleaned up", [])) == fixtures[name], name
 
 

@@ -1,1 +1,1 @@
-"""Soak: random suites under real workers that fail, die and are signalled, judged from what their fixtures log."""
+"""The soak test: random suites under real workers that fail, crash and receive signals, judged by their logs."""

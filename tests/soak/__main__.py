@@ -1,4 +1,4 @@
-"""The soak as a command: `python -m tests.soak --runs 1000`."""
+"""The command line of the soak test: `python -m tests.soak --runs 1000`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from typing import Final
 from . import plan as plans
 from .run import GRACE, TIMEOUT, Result, judge_again, run
 
-# Counted, but no failure of the soak.
+# Violations of these rules are counted, but do not fail the soak test.
 _LENIENT: Final = (
-    "told, not cleaned up",
+    "reported, not cleaned up",
     "internal error elsewhere",
     "owner stayed",
-    "asked for later",
+    "requested later",
 )
-# How much of a failing run is printed: violations, and characters of each.
+# The number of violations that are printed of a failing run, and the characters of each.
 _NUMBER: Final = 6
 _LENGTH: Final = 700
 
 
 def main(arguments: list[str]) -> int:
-    """Run the soak; 1 where a run broke a promise."""
+    """Run the soak test; return 1 if a run broke a promise."""
     options = _parser().parse_args(arguments)
     if options.judge:
         violations = judge_again(options.judge)
@@ -47,16 +47,20 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.soak", description=__doc__)
-    parser.add_argument("--runs", type=int, default=20, help="how many runs")
-    parser.add_argument("--seed", type=int, default=1, help="the seed of the first run; the next has the next")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many runs at a time")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no run after these")
-    parser.add_argument("--scenario", choices=list(plans.SCENARIOS), help="only this one (default: any)")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds until a run counts as hanging")
-    parser.add_argument("--grace", type=float, default=GRACE, help="seconds until a process counts as left")
-    parser.add_argument("--directory", type=Path, help="where the runs' directories go; those that fail are kept")
-    parser.add_argument("--lenient", action="append", default=list(_LENIENT), help="a rule to count only")
-    parser.add_argument("--judge", type=Path, metavar="DIRECTORY", help="judge a run that was kept once more")
+    parser.add_argument("--runs", type=int, default=20, help="number of runs")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the first run; each further run uses the next number"
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of simultaneous runs")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no run after this time")
+    parser.add_argument("--scenario", choices=list(plans.SCENARIOS), help="run only this scenario (default: all)")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds after which a run counts as hanging")
+    parser.add_argument("--grace", type=float, default=GRACE, help="seconds after which a process counts as left over")
+    parser.add_argument("--directory", type=Path, help="parent of the runs' directories; failed runs are kept")
+    parser.add_argument(
+        "--lenient", action="append", default=list(_LENIENT), help="a rule whose violations are only counted"
+    )
+    parser.add_argument("--judge", type=Path, metavar="DIRECTORY", help="judge a kept run again")
     return parser
 
 
@@ -77,7 +81,7 @@ def _results(
 
 
 class Totals:
-    """What all runs came to; prints each that broke a promise."""
+    """The totals of all runs. Prints every run that broke a promise."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
@@ -89,7 +93,7 @@ class Totals:
         self._slowest = (0.0, 0)
 
     def add(self, result: Result) -> None:
-        """Count a run; keep its directory only where it failed."""
+        """Count a run, and remove its directory unless it failed."""
         self.runs += 1
         self.kills += result.kills
         self._slowest = max(self._slowest, (result.seconds, result.plan.seed))
@@ -114,14 +118,14 @@ class Totals:
 
     def __str__(self) -> str:
         seconds, seed = self._slowest
-        rules = ", ".join(map(_told, sorted(self._rules.items()))) or "none"
+        rules = ", ".join(map(_counted, sorted(self._rules.items()))) or "none"
         return (
             f"{self.runs} runs in {time.monotonic() - self._begun:.0f} s, {self.kills} killed workers, "
             f"{len(self.failed)} runs failed; violations: {rules}; slowest: {seconds:.1f} s (seed {seed})"
         )
 
 
-def _told(rule: tuple[str, list[int]]) -> str:
+def _counted(rule: tuple[str, list[int]]) -> str:
     name, seeds = rule
     some = ", ".join(map(str, sorted(set(seeds))[:_NUMBER]))
     return f"{name} {len(seeds)} (seeds {some})"

@@ -1,4 +1,4 @@
-"""What happened in a run, from the lines that its fixtures and tests logged; touches no file."""
+"""The history of a run, built from the log of its fixtures and tests. Reads and writes no files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEVER: Final = 10**9
 
 @dataclasses.dataclass(frozen=True)
 class Event:
-    """One line of the log. `index` is its place there: what orders events of different processes."""
+    """One line of the log. `index` is its position, which orders the events of different processes."""
 
     index: int
     event: str
@@ -35,7 +35,7 @@ class Event:
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """From when to when (indices) a process held a share, or a test used one. `uses` is what it was made with."""
+    """The indices between which a process held a share, or a test used one. `uses` are the dependencies of the setup."""
 
     pid: int
     made: str
@@ -48,14 +48,14 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Survivor:
-    """When (indices) a worker that was not killed began to tear its session down, and when it was done."""
+    """The indices at which a worker that was not killed began to tear down its session, and finished."""
 
-    ending: int
+    draining: int
     finished: int
 
 
 def parse(text: str) -> list[Event]:
-    """Return the events of a log."""
+    """Parse the events of a log."""
     return [_event(index, json.loads(line)) for index, line in enumerate(text.splitlines())]
 
 
@@ -65,7 +65,7 @@ def _event(index: int, line: dict[str, Any]) -> Event:
 
 
 class History:
-    """The events of a run, and what is asked of them more than once."""
+    """The events of a run, with the queries that the rules have in common."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self.events = list(events)
@@ -76,39 +76,39 @@ class History:
 
     @functools.cached_property
     def deaths(self) -> dict[int, int]:
-        """The index at which each process died by its own hand."""
+        """The index at which each process killed itself."""
         return {event.pid: event.index for event in self.named("die")}
 
     def died_at(self, pid: int) -> int:
-        """Return when a process died, `NEVER` for one that did not."""
+        """Return the index at which a process died, or `NEVER`."""
         return self.deaths.get(pid, NEVER)
 
     def end_of(self, begin: Event, *names: str) -> Event | None:
-        """Return what ended a setup or a cleanup in the process that began it."""
+        """Return the event that ended a setup or a cleanup in the process that began it."""
         for event in self.events[begin.index + 1 :]:
             if event.event in names and event.pid == begin.pid and event.words.get("made") == begin.made:
                 return event
         return None
 
     def is_cut_off(self, begin: Event, *names: str) -> bool:
-        """Say whether the process died between the beginning of a setup or cleanup and its end."""
+        """Whether the process died between the beginning and the end of a setup or cleanup."""
         has_died = begin.pid in self.deaths or begin.pid not in self.finished
         return has_died and self.end_of(begin, *names) is None
 
     @functools.cached_property
     def finished(self) -> dict[int, int]:
-        """When each process came to its end; one that did not was killed by itself, or from outside."""
+        """The index at which each process finished. A process without one was killed, by itself or from outside."""
         return {event.pid: event.index for event in self.named("finished")}
 
     def was_seen(self, setup: Event) -> bool:
-        """Say whether what was set up was published for certain: a worker or a test has had it."""
-        if any(event.made == setup.made for event in self.named("took", "left")):
+        """Whether the value was certainly published, because a worker or a test received it."""
+        if any(event.made == setup.made for event in self.named("acquired", "released")):
             return True
         return any(event.words["value"]["made"] == setup.made for event in self.named("see"))
 
     @functools.cached_property
     def setups(self) -> dict[str, list[Event]]:
-        """The setups that began, by share, in order."""
+        """The setups that began, in order, for each share."""
         found: dict[str, list[Event]] = {}
         for event in self.named("setup"):
             found.setdefault(event.words["share"], []).append(event)
@@ -116,21 +116,21 @@ class History:
 
     @functools.cached_property
     def holds(self) -> list[Span]:
-        """When which process held which share that is to be cleaned up."""
+        """The spans in which processes held shares that need cleanup."""
         return list(self._holds())
 
     def _holds(self) -> Iterator[Span]:
-        for event in self.named("set up", "took"):
+        for event in self.named("set up", "acquired"):
             if event.words["kind"] == "returns":
                 continue
-            left = self.end_of(event, "left")
-            end = min(left.index if left else NEVER, self.died_at(event.pid))
+            released = self.end_of(event, "released")
+            end = min(released.index if released else NEVER, self.died_at(event.pid))
             what = f"{event.worker} held {event.made} from line {event.index + 1} to {_line(end)}"
             yield Span(event.pid, event.made, event.index, end, what, event.words["kind"], tuple(event.words["uses"]))
 
     @functools.cached_property
     def test_uses(self) -> list[Span]:
-        """When which test used which share."""
+        """The spans in which tests used shares."""
         return list(self._test_uses())
 
     def _test_uses(self) -> Iterator[Span]:
@@ -143,22 +143,22 @@ class History:
     def _end_of_test(self, see: Event) -> int:
         later = [event for event in self.events[see.index + 1 :] if event.pid == see.pid]
         ends = [event for event in later if event.event == "end" and event.words["test"] == see.words["test"]]
-        # A signal may have cut off what logs a test's end: it is over when the worker tears its session down.
-        teardown = [event for event in later if event.event in ("ending", "left", "close", "finished")]
+        # A signal may have prevented the log of the test's end. The test is over when the worker tears down its session.
+        teardown = [event for event in later if event.event in ("draining", "released", "close", "finished")]
         return next((event.index for event in ends or teardown), NEVER)
 
     @functools.cached_property
     def survivors(self) -> list[Survivor]:
-        """The workers that knew their tests and were not killed."""
-        ending = {event.pid: event.index for event in reversed(self.named("ending"))}
+        """The workers that finished their collection and were not killed."""
+        draining = {event.pid: event.index for event in reversed(self.named("draining"))}
         return [
-            Survivor(ending.get(event.pid, NEVER), self.finished.get(event.pid, NEVER))
+            Survivor(draining.get(event.pid, NEVER), self.finished.get(event.pid, NEVER))
             for event in self.named("collected")
             if event.worker != "controller" and event.pid not in self.deaths
         ]
 
     def shared_uses(self, made: str) -> set[str]:
-        """Return the setups that one depends on and that are to be cleaned up, at any depth."""
+        """Return the direct and indirect dependencies of a setup that need cleanup."""
         uses = {event.made: event for event in self.named("set up")}
         found: set[str] = set()
         waiting = [made]

@@ -1,6 +1,7 @@
-"""What the fixtures and tests of a random suite do: log, and die where the plan says so.
+"""The behaviour of the fixtures and tests of a random suite: log every step, and die where the plan says so.
 
-Copied into the suite's directory and loaded there with `-p in_suite`: it imports nothing else of the soak.
+The module is copied into the suite's directory and loaded there with `-p in_suite`, so it imports nothing else of the
+soak test.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ from pytest_shared_session_scope import CleanupToken
 
 _HERE = Path(__file__).parent
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "controller")
-# Reentrant: a signal's handler may interrupt the main thread anywhere.
+# Reentrant, because a signal handler may interrupt the main thread anywhere.
 _LOGGING = threading.RLock()
 _TIMERS: set[str] = set()
 
 
 class PlannedError(Exception):
-    """What a fixture or test raises that is planned to."""
+    """The error raised by a fixture or test that is planned to fail."""
 
 
 def log(event: str, **words: Any) -> None:
-    """Append one line in one system call, so that the lines of all processes are whole and in order."""
+    """Append an event to the log. One system call per line keeps the lines of all processes complete and in order."""
     record = {"event": event, "worker": _WORKER, "pid": os.getpid(), "time": time.monotonic(), **words}
     with _LOGGING:
         descriptor = os.open(_HERE / "log.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -49,7 +50,7 @@ def _deaths(point: str) -> list[tuple[int, dict[str, Any]]]:
 
 
 def _claim(point: str) -> dict[str, Any] | None:
-    """Return the next death at this point that no other worker has died."""
+    """Claim the next planned death at this point that no other worker has claimed."""
     for number, death in _deaths(point):
         try:
             os.close(os.open(_HERE / f"death-{number}", os.O_CREAT | os.O_EXCL))
@@ -67,7 +68,7 @@ def _perhaps_die(point: str) -> None:
 
 
 def _die(point: str, how: str) -> None:
-    # The lock is never released: nothing is logged after a death.
+    # The lock is never released, so that nothing is logged after a death.
     _LOGGING.acquire()
     log("die", point=point, how=how)
     if how == "kill":
@@ -79,13 +80,13 @@ def _die(point: str, how: str) -> None:
 
 
 def _perhaps_start_timer(point: str) -> None:
-    """Let this worker die a little later, wherever it then is; asked once in each process."""
+    """Start the timer of a planned death, once per process: the worker dies wherever it is at that moment."""
     if point in _TIMERS or _WORKER == "controller":
         return
     _TIMERS.add(point)
     death = _claim(point)
     if death is not None:
-        # A segfault in a thread of its own would first have to wait for the interpreter.
+        # A segfault in a second thread would have to wait for the interpreter first.
         how = "kill" if death["how"] == "segfault" else death["how"]
         timer = threading.Timer(death["milliseconds"] / 1000, _die, (point, how))
         timer.daemon = True
@@ -96,7 +97,7 @@ def _perhaps_start_timer(point: str) -> None:
 
 
 def _share(name: str, request: pytest.FixtureRequest, uses: list[dict[str, str]]) -> str:
-    """Return what tells shares apart: the fixture with every parameter that it, or what it uses, runs with."""
+    """Return the name of a share: the fixture and all parameters that it depends on, directly or indirectly."""
     param = f"[{request.param}]" if hasattr(request, "param") else ""
     return name + param + "".join(sorted(f"({use['share']})" for use in uses if "[" in use["share"]))
 
@@ -126,16 +127,16 @@ class _Share:
         except BaseException as error:
             self.log("setup raised", made, error=type(error).__name__)
             raise
-        # Half of them in files of their own, the others in their journals.
+        # Half of the fixtures have values too long for the journal, which are stored in separate files.
         length = 5000 * (zlib.crc32(self.name.encode()) % 2)
         value = {"share": self.share, "made": made, "more": "." * length, **self._deps}
         self.log("set up", made, value=value, uses=self.uses)
         return value
 
-    def take(self, value: dict[str, str]) -> None:
-        self.log("took", value["made"], value=value, uses=self.uses)
+    def acquire(self, value: dict[str, str]) -> None:
+        self.log("acquired", value["made"], value=value, uses=self.uses)
 
-    def let_go(self, value: dict[str, str], *, is_last: bool) -> None:
+    def release(self, value: dict[str, str], *, is_last: bool) -> None:
         made = value["made"]
         try:
             if is_last:
@@ -146,38 +147,38 @@ class _Share:
                 if self._raises == "cleanup":
                     raise PlannedError("in a cleanup")
             else:
-                _perhaps_die(f"let go {self.name}")
+                _perhaps_die(f"release {self.name}")
         finally:
-            self.log("left", made)
+            self.log("released", made)
 
 
 def twice(name: str, request: Any, uses: list[dict[str, str]], ms: int, raises: str) -> Generator[Any, Any, None]:
-    """Do what a fixture that yields twice does."""
+    """Run a fixture that yields twice."""
     share = _Share("twice", name, request, uses, ms, raises)
     value = yield None
     if value is None:
         value = share.set_up()
     else:
-        share.take(value)
+        share.acquire(value)
     token = yield value
-    share.let_go(value, is_last=token is CleanupToken.LAST)
+    share.release(value, is_last=token is CleanupToken.LAST)
 
 
 def once(name: str, request: Any, uses: list[dict[str, str]], ms: int, raises: str) -> Iterator[dict[str, str]]:
-    """Do what a fixture that yields once does."""
+    """Run a fixture that yields once."""
     share = _Share("once", name, request, uses, ms, raises)
     value = share.set_up()
     yield value
-    share.let_go(value, is_last=True)
+    share.release(value, is_last=True)
 
 
 def returns(name: str, request: Any, uses: list[dict[str, str]], ms: int, raises: str) -> dict[str, str]:
-    """Do what a fixture that returns does."""
+    """Run a fixture that returns."""
     return _Share("returns", name, request, uses, ms, raises).set_up()
 
 
 def ordinary(name: str, request: Any, uses: list[dict[str, str]], _: int, __: str) -> Iterator[dict[str, str]]:
-    """Do what a session fixture does that every worker has one of."""
+    """Run an ordinary session fixture, of which every worker has its own."""
     share = _share(name, request, uses)
     made = f"{share}#{os.getpid()}.{time.monotonic_ns()}"
     log("open", made=made)
@@ -190,7 +191,7 @@ def ordinary(name: str, request: Any, uses: list[dict[str, str]], _: int, __: st
 
 @pytest.fixture
 def testing(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Log when a test begins and ends: set up after, and torn down before, everything of the session."""
+    """Log the beginning and end of a test. Runs after the setup, and before the teardown, of all session fixtures."""
     log("begin", test=request.node.nodeid)
     _perhaps_start_timer("timer")
     yield
@@ -202,15 +203,15 @@ def test(
     i: int,
     request: Any,
     uses: list[dict[str, str]],
-    asks: tuple[str, ...],
+    requests: tuple[str, ...],
     ms: int,
     *,
     fails: tuple[int, ...],
 ) -> None:
-    """Do what a test does; called by the suite's tests, collected by none."""
+    """Run a test. Called by the tests of the suite, and not collected itself."""
     for value in uses:
         log("see", test=request.node.nodeid, value=value)
-    for fixture in asks:
+    for fixture in requests:
         log("see", test=request.node.nodeid, value=request.getfixturevalue(fixture))
     _perhaps_die(f"test {name} {i}")
     time.sleep(ms / 1000)
@@ -222,41 +223,41 @@ def test(
 
 
 def pytest_configure() -> None:
-    """Log that the process takes part."""
+    """Log the start of the process."""
     log("started")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Log that the process knows its tests."""
+    """Log the end of the collection."""
     log("collected", tests=len(session.items))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
-    """Let the worker die while it tears its session down."""
+    """Mark the worker as draining if this teardown ends its session."""
     if nextitem is None:
-        _begin_to_end()
+        _drain()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish() -> None:
-    """Let the worker die at its end."""
-    _begin_to_end()
+    """Mark the worker as draining at the end of its session."""
+    _drain()
 
 
-def _begin_to_end() -> None:
-    log("ending")
+def _drain() -> None:
+    log("draining")
     _perhaps_start_timer("end timer")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """Log that the process has come to its end."""
+    """Log the end of the process."""
     log("finished")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Log what failed in this process."""
+    """Log the failures of this process."""
     if report.failed and _WORKER != "controller":
         text = report.longreprtext
         log("failed", test=report.nodeid, when=report.when, planned="PlannedError" in text, text=text[-3000:])

@@ -1,4 +1,4 @@
-"""Judges a run from what its own fixtures and tests logged. Pure: takes a history and an outcome, returns violations."""
+"""The rules of the soak test: pure functions from a history and an outcome to violations."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Final
 from .history import NEVER, Event, History
 from .plan import Plan
 
-# Seconds: what may pass between two steps of a process on a machine that has more to do.
+# The seconds that may pass between two steps of a process on a busy machine.
 _MOMENT: Final = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What was seen of a run from outside.
+    """The outcome of a run as observed from outside.
 
-    `told` holds the lines of the terminal summary that say `not cleaned up`, where the controller was killed with those
-    that the next run said. `processes` are the commands of those left 10 s after the run, `files` what was left in the
-    run's directory, after that.
+    `reported` holds the lines `not cleaned up` of the terminal summary and, if the controller was killed, those of the
+    next run. `processes` holds the commands of processes that were still running 10 s after the run, and `files` the
+    files that remained in the run's directory after that.
     """
 
     output: str = ""
-    told: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
     is_hanging: bool = False
     processes: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Violation:
-    """A broken promise: which rule, and how."""
+    """A broken promise: the rule, and how it was broken."""
 
     rule: str
     text: str
@@ -43,7 +43,7 @@ class Violation:
 
 
 def judge(history: History, plan: Plan, outcome: Outcome) -> list[Violation]:
-    """Return how the run broke the promises; an empty list where it did not."""
+    """Return the violations of a run, or an empty list."""
     violations = [
         *_set_up_once(history, outcome),
         *_cleaned_up_once(history),
@@ -65,14 +65,15 @@ def _set_up_once(history: History, outcome: Outcome) -> Iterator[Violation]:
     for share, setups in history.setups.items():
         for earlier, later in itertools.pairwise(setups):
             if not _is_setup_allowed_after(history, earlier, later, outcome):
-                rule = "asked for later" if _is_asked_for_later(history, earlier, later) else "set up twice"
+                rule = "requested later" if _is_requested_later(history, earlier, later) else "set up twice"
                 yield Violation(rule, f"{share}: {earlier}; again, {later}")
 
 
-def _is_asked_for_later(history: History, earlier: Event, later: Event) -> bool:
-    """Say whether a running test asked, by name alone, for what depends on a parameter and was cleaned up by then.
+def _is_requested_later(history: History, earlier: Event, later: Event) -> bool:
+    """Whether a running test requested a parametrized share by name alone after its cleanup.
 
-    No test that was left named it, and pytest does not tell that one may ask: a limit that the README tells of.
+    None of the remaining tests named the fixture, and pytest cannot predict such a request. The README documents this
+    limit.
     """
     before = [event for event in history.named("begin", "end") if event.pid == later.pid and event.index < later.index]
     is_in_test = bool(before) and before[-1].event == "begin"
@@ -81,8 +82,8 @@ def _is_asked_for_later(history: History, earlier: Event, later: Event) -> bool:
 
 
 def _is_setup_allowed_after(history: History, earlier: Event, later: Event, outcome: Outcome) -> bool:
-    # Of a fixture that yields once, the resource died with its owner. Else it must have died inside the setup, or after
-    # its last line but before the value was published.
+    # The resource of a fixture that yields once dies with its owner. For other fixtures, the owner must have died during
+    # the setup, or after the last line of the setup but before the value was published.
     is_owner_dead = history.died_at(earlier.pid) < later.index
     if is_owner_dead and (earlier.words["kind"] == "once" or not history.was_seen(earlier)):
         return True
@@ -90,19 +91,19 @@ def _is_setup_allowed_after(history: History, earlier: Event, later: Event, outc
         end = history.end_of(earlier, "set up", "setup raised")
         if end is not None and end.words.get("error") in ("KeyboardInterrupt", "SystemExit"):
             return True
-    return any(clean.made == earlier.made and _is_of_no_use(history, clean, later) for clean in history.named("clean"))
+    return any(clean.made == earlier.made and _is_excusable(history, clean, later) for clean in history.named("clean"))
 
 
-def _is_of_no_use(history: History, clean: Event, later: Event) -> bool:
-    """Say whether nobody could know, when a share was cleaned up, that it would be needed again.
+def _is_excusable(history: History, clean: Event, later: Event) -> bool:
+    """Whether a setup after this cleanup is excusable, because no worker could predict that it would be needed.
 
-    What a worker left half cleaned by its death is of no use. And where a worker dies in its last teardown, its last
-    test is given to a replacement, that asks for what was cleaned up before.
+    A share whose cleanup was cut off by a death cannot be used again. Also, if a worker dies in its last teardown, its
+    last test is rerun by a replacement, which requests shares that were cleaned up before.
     """
-    if history.is_cut_off(clean, "left") and history.died_at(clean.pid) < later.index:
+    if history.is_cut_off(clean, "released") and history.died_at(clean.pid) < later.index:
         return True
     started = next((event.index for event in history.named("started") if event.pid == later.pid), 0)
-    # What is last was decided a moment before the cleanup's first line, when the dying worker still lived.
+    # The last holder is determined a moment before the first line of the cleanup, when the dying worker was still alive.
     decided = clean.time - _MOMENT
     return any(event.time > decided and event.index < started for event in history.named("die"))
 
@@ -116,13 +117,13 @@ def _cleaned_up_once(history: History) -> Iterator[Violation]:
         cleans.setdefault(clean.made, []).append(clean)
     for made, events in cleans.items():
         for earlier, later in itertools.pairwise(events):
-            if history.end_of(earlier, "left") or history.died_at(earlier.pid) > later.index:
+            if history.end_of(earlier, "released") or history.died_at(earlier.pid) > later.index:
                 yield Violation("cleaned up twice", f"{made}: {earlier}; again, {later}")
 
 
 def _not_lost(history: History, outcome: Outcome) -> Iterator[Violation]:
-    told = " ".join(outcome.told)
-    # What died half set up or half cleaned up may be told of: nobody but the fixture's author knows what is left of it.
+    reported = " ".join(outcome.reported)
+    # A setup or cleanup cut off by a death may be reported: only the author of the fixture knows what remains of it.
     lost = {event.words["fixture"] for event in history.named("setup", "clean") if event.pid in history.deaths}
     for setup in history.named("set up"):
         if setup.words["kind"] == "returns" or _is_cleaned(history, setup):
@@ -130,44 +131,46 @@ def _not_lost(history: History, outcome: Outcome) -> Iterator[Violation]:
         if setup.pid in history.deaths and not history.was_seen(setup):
             continue
         lost.add(setup.words["fixture"])
-        is_told = f"'{setup.words['fixture']}'" in told
+        is_reported = f"'{setup.words['fixture']}'" in reported
         if _could_be_cleaned(history, setup, outcome):
-            rule = "told, not cleaned up" if is_told else "lost"
-            yield Violation(rule, f"{setup} was never cleaned up, though somebody was left who could")
-        elif not is_told:
-            yield Violation("untold", f"{setup} was never cleaned up, and nobody said so")
-    for line in () if outcome.is_signalled else outcome.told:
-        # A signal may come between the last line of a cleanup and the note that it is done, a death between the note
-        # that a setup begins and its first line.
+            rule = "reported, not cleaned up" if is_reported else "lost"
+            yield Violation(rule, f"{setup} was never cleaned up, although a remaining worker could have done so")
+        elif not is_reported:
+            yield Violation("not reported", f"{setup} was never cleaned up, and this was not reported")
+    for line in () if outcome.is_signalled else outcome.reported:
+        # A signal may arrive between the last line of a cleanup and its record in the journal, and a death between the
+        # record of a setup and its first line.
         is_cut_off = any(f"worker {event.worker} died" in line for event in history.named("die"))
         is_before_first_line = is_cut_off and "while setting it up" in line
         if not is_before_first_line and not any(f"'{fixture}'" in line for fixture in lost):
-            yield Violation("told wrongly", line)
+            yield Violation("reported wrongly", line)
 
 
 def _is_cleaned(history: History, setup: Event) -> bool:
-    return any(clean.made == setup.made and not history.is_cut_off(clean, "left") for clean in history.named("clean"))
+    return any(
+        clean.made == setup.made and not history.is_cut_off(clean, "released") for clean in history.named("clean")
+    )
 
 
 def _could_be_cleaned(history: History, setup: Event, outcome: Outcome) -> bool:
-    # After a signal, xdist kills the workers that are not done in time.
+    # After a signal, xdist kills the workers that do not exit in time.
     survivors = [one for one in history.survivors if not outcome.is_signalled or one.finished < NEVER]
     if setup.words["kind"] == "once":
         return setup.pid not in history.deaths and (not outcome.is_signalled or setup.pid in history.finished)
     cut_off = [clean for clean in history.named("clean") if clean.made == setup.made]
     if cut_off and any(later.index > cut_off[-1].index for later in history.setups[setup.words["share"]]):
-        # Half cleaned up when its worker died, and needed again: another setup took its place.
+        # The cleanup was cut off by a death, and the share was needed again: another setup has replaced it.
         return False
     last_hold = max((span.end for span in history.holds if span.made == setup.made and span.end < NEVER), default=0)
-    # It takes a worker that can still have what the share depends on.
-    gone = min((_gone_at(history, used) for used in history.shared_uses(setup.made)), default=NEVER)
-    if gone == NEVER:
+    # Cleanup needs a worker that can still acquire the dependencies of the share.
+    end = min((_end_of_resource(history, used) for used in history.shared_uses(setup.made)), default=NEVER)
+    if end == NEVER:
         return any(survivor.finished > last_hold for survivor in survivors)
-    return any(last_hold < survivor.ending < gone for survivor in survivors)
+    return any(last_hold < survivor.draining < end for survivor in survivors)
 
 
-def _gone_at(history: History, made: str) -> int:
-    """Return when a share was cleaned up, or died with the owner of what yields once."""
+def _end_of_resource(history: History, made: str) -> int:
+    """Return the index at which a share was cleaned up or, if it yields once, died with its owner."""
     for event in history.events:
         if event.event == "clean" and event.made == made:
             return event.index
@@ -184,16 +187,16 @@ def _gone_at(history: History, made: str) -> int:
 
 def _after_the_last_use(history: History) -> Iterator[Violation]:
     for clean in history.named("clean"):
-        is_cut_off = history.is_cut_off(clean, "left")
+        is_cut_off = history.is_cut_off(clean, "released")
         for span in history.test_uses:
             if span.made == clean.made and span.end > clean.index:
                 yield Violation("cleaned up too early", f"{clean}, but {span.what}")
         for span in history.holds:
-            # Who began before in the same process holds it for this cleanup; who begins after one that was cut off by
-            # death does so to clean up.
+            # A hold that began earlier in the same process belongs to this cleanup. A hold that begins after a cleanup
+            # was cut off by a death is a takeover.
             is_own = span.pid == clean.pid and span.begin < clean.index
-            is_adopting = is_cut_off and span.begin > clean.index
-            if span.made == clean.made and span.end > clean.index and not (is_own or is_adopting):
+            is_takeover = is_cut_off and span.begin > clean.index
+            if span.made == clean.made and span.end > clean.index and not (is_own or is_takeover):
                 yield Violation("cleaned up too early", f"{clean}, but {span.what}")
 
 
@@ -201,8 +204,8 @@ def _before_what_it_uses(history: History) -> Iterator[Violation]:
     for end in history.named("clean", "close"):
         for span in history.holds:
             if end.made in span.uses and span.begin < end.index < span.end:
-                # A fixture that yields once stays its owner's while others need it, also when pytest ends what it
-                # depends on because a parameter changes: nobody else could clean it up, and waiting would cost.
+                # A fixture that yields once stays with its owner while other workers need it, even if pytest ends its
+                # dependency because a parameter changes: no other worker could clean it up, and waiting is expensive.
                 has_parameter = span.kind == "once" and "[" in end.made
                 rule = "owner stayed" if has_parameter else "dependency ended first"
                 yield Violation(rule, f"{end}, but {span.what}")
@@ -213,7 +216,7 @@ def _before_what_it_uses(history: History) -> Iterator[Violation]:
 
 def _same_value(history: History) -> Iterator[Violation]:
     values = {event.made: event.words["value"] for event in history.named("set up")}
-    for event in history.named("see", "took"):
+    for event in history.named("see", "acquired"):
         value = event.words["value"]
         if value != values.get(value["made"]):
             yield Violation("wrong value", f"{event}: {value}, set up as {values.get(value['made'])}")

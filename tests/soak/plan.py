@@ -1,4 +1,4 @@
-"""What one run of the soak is to be: a random suite, how it is run, and what befalls it. A seed gives one plan."""
+"""The plan of one run: a random suite, the way to run it, and the failures to inject. Each seed gives one plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KINDS: Final = ("twice", "twice", "once", "returns")
 DISTS: Final = ("load", "loadscope", "loadfile", "loadgroup", "worksteal", "each")
 HOWS: Final = ("exit", "kill", "segfault")
 SIGNALS: Final = ("interrupt group", "interrupt", "terminate", "kill")
-# What each scenario adds to a plain run, and how often (weight) it is drawn.
+# Each scenario, named after what it adds to a plain run, with the weight of its draw.
 SCENARIOS: Final = {
     "calm": 1,
     "failures": 2,
@@ -28,7 +28,7 @@ class Fixture:
     """A fixture of the suite.
 
     `kind` is `twice`, `once`, `returns`, or `ordinary` for a session fixture that is not shared. `params` is the number of
-    its parameters; `is_indirect` says that tests give them. `raises` is empty, `setup` or `cleanup`.
+    its parameters; with `is_indirect` the tests pass them. `raises` is empty, `setup` or `cleanup`.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Fixture:
 
 @dataclasses.dataclass(frozen=True)
 class Test:
-    """A test function: what it takes as arguments, what it asks for by name, how often, and which of them fail."""
+    """A test function: its arguments, the fixtures it requests by name, its repeats, and which of these fail."""
 
     name: str
     module: str
-    takes: tuple[str, ...]
-    asks: tuple[str, ...] = ()
+    arguments: tuple[str, ...]
+    requests: tuple[str, ...] = ()
     repeats: int = 1
     fails: tuple[int, ...] = ()
     group: str = ""
@@ -57,7 +57,7 @@ class Test:
 
 @dataclasses.dataclass(frozen=True)
 class Death:
-    """One worker's death: the first to come to `point` dies there, after `milliseconds` where the point is a timer."""
+    """The death of one worker: the first worker to reach `point` dies, after `milliseconds` if the point is a timer."""
 
     point: str
     how: str
@@ -66,7 +66,7 @@ class Death:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """One run. `signal` is sent once the log has `signal_after` lines."""
+    """The plan of one run. `signal` is sent as soon as the log has `signal_after` lines."""
 
     seed: int
     scenario: str
@@ -82,7 +82,7 @@ class Plan:
     signal_after: int = 0
 
     def closure(self, names: Iterable[str]) -> set[str]:
-        """Return the names of the fixtures with those of everything they use."""
+        """Return the names of the fixtures and of all their dependencies."""
         by_name = {fixture.name: fixture for fixture in self.fixtures}
         found: set[str] = set()
         waiting = list(names)
@@ -95,7 +95,7 @@ class Plan:
 
 
 def make(seed: int, scenario: str | None = None) -> Plan:
-    """Return the plan of a seed, of one scenario where it is given."""
+    """Make the plan of a seed, for the given scenario or a random one."""
     rng = random.Random(seed)
     drawn = rng.choices(list(SCENARIOS), list(SCENARIOS.values()))[0]
     scenario = scenario or drawn
@@ -147,18 +147,20 @@ def _tests(rng: random.Random, plan: Plan) -> tuple[Test, ...]:
     modules = [f"test_{n}" for n in range(rng.randint(1, 3))]
     tests = []
     for n in range(rng.randint(4, 9)):
-        # Two parametrized fixtures at most in a test, so that suites stay small.
-        takes = _some(rng, shared, rng.randint(1, 3))
-        while len(plan.closure(takes) & parametrized) > 2:
-            takes = takes[1:]
-        known = plan.closure(takes)
-        askable = [name for name in shared if not (plan.closure([name]) & parametrized) - known and name not in takes]
+        # At most two parametrized fixtures per test keep the suites small.
+        arguments = _some(rng, shared, rng.randint(1, 3))
+        while len(plan.closure(arguments) & parametrized) > 2:
+            arguments = arguments[1:]
+        known = plan.closure(arguments)
+        requestable = [
+            name for name in shared if not (plan.closure([name]) & parametrized) - known and name not in arguments
+        ]
         tests.append(
             Test(
                 name=f"test_{n}",
                 module=rng.choice(modules),
-                takes=takes,
-                asks=_some(rng, askable, rng.choice((0, 0, 1, 2))),
+                arguments=arguments,
+                requests=_some(rng, requestable, rng.choice((0, 0, 1, 2))),
                 repeats=rng.choice((1, 2, 3, 4)) if len(known & parametrized) < 2 else 1,
                 group=rng.choice(("", "a", "b", "c")),
                 milliseconds=rng.choice((0, 0, 2, 10)),
@@ -178,7 +180,7 @@ def _with_failures(rng: random.Random, plan: Plan) -> Plan:
 
 def _with_deaths(rng: random.Random, plan: Plan) -> Plan:
     deaths = [_death(rng, plan) for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4, 6)))]
-    # xdist does not replace a worker under `--dist each`, and fails an assertion of its own when it tries to.
+    # Under `--dist each` xdist does not replace workers: it tries to, and fails an assertion of its own.
     dist, is_tx = (rng.choice(DISTS[:-1]), False) if plan.dist == "each" else (plan.dist, plan.is_tx)
     return dataclasses.replace(
         plan, deaths=tuple(deaths), dist=dist, is_tx=is_tx, restarts=rng.choice((None, None, None, 0, 1, 2))
@@ -187,13 +189,15 @@ def _with_deaths(rng: random.Random, plan: Plan) -> Plan:
 
 def _death(rng: random.Random, plan: Plan) -> Death:
     how = rng.choice(HOWS)
-    where = rng.choice(("test", "test", "test", "setup", "cleanup", "cleanup", "let go", "timer", "timer", "end timer"))
+    where = rng.choice(
+        ("test", "test", "test", "setup", "cleanup", "cleanup", "release", "timer", "timer", "end timer")
+    )
     if where == "test":
         test = rng.choice(plan.tests)
         return Death(f"test {test.name} {rng.randrange(test.repeats)}", how)
     if where.endswith("timer"):
         return Death(where, how, milliseconds=rng.randint(0, 200 if where == "timer" else 40))
-    kinds = {"setup": ("twice", "once", "returns"), "cleanup": ("twice", "once"), "let go": ("twice",)}[where]
+    kinds = {"setup": ("twice", "once", "returns"), "cleanup": ("twice", "once"), "release": ("twice",)}[where]
     fixtures = [fixture for fixture in plan.fixtures if fixture.kind in kinds]
     if not fixtures:
         return Death("timer", how, milliseconds=rng.randint(0, 200))
@@ -210,7 +214,7 @@ def dumps(plan: Plan) -> str:
 
 
 def loads(text: str) -> Plan:
-    """Return the plan that `dumps` wrote."""
+    """Parse a plan that `dumps` wrote."""
     fields: dict[str, Any] = json.loads(text)
     for name, cls in (("fixtures", Fixture), ("tests", Test), ("deaths", Death)):
         fields[name] = tuple(cls(**_tuples(member)) for member in fields[name])

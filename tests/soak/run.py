@@ -1,4 +1,4 @@
-"""Runs one plan: writes its suite, starts pytest, signals it, and sees what is left of it."""
+"""The execution of one plan: write its suite, start pytest, send signals, and look for leftovers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .history import History, parse
 from .judge import Outcome, Violation, judge
 from .plan import Plan
 
-# Seconds: the promise for processes after the run, and what is far beyond any run here.
+# In seconds: the time within which all processes must exit after the run, and a limit far beyond any run here.
 GRACE: Final = 10.0
 TIMEOUT: Final = 60.0
 _MARK: Final = "SOAK_RUN"
@@ -35,7 +35,7 @@ _SIGNALS: Final = {
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """One run and how it was judged. `seconds` is how long it took."""
+    """One run with its violations. `seconds` is its duration."""
 
     plan: Plan
     directory: Path
@@ -45,7 +45,7 @@ class Result:
 
 
 def run(plan: Plan, parent: Path, timeout: float = TIMEOUT, grace: float = GRACE) -> Result:
-    """Run a plan in a directory of its own inside `parent`, and judge it."""
+    """Run a plan in its own directory inside `parent`, and judge it."""
     directory = parent / f"{plan.scenario.replace(' ', '-')}-{plan.seed}"
     _write(plan, directory)
     begun = time.monotonic()
@@ -59,7 +59,7 @@ def run(plan: Plan, parent: Path, timeout: float = TIMEOUT, grace: float = GRACE
 
 
 def judge_again(directory: Path) -> list[Violation]:
-    """Return the violations of a run whose directory was kept."""
+    """Judge a run again from its kept directory."""
     outcome: Outcome = eval(_text(directory / "outcome.txt"), {"Outcome": Outcome})
     outcome = dataclasses.replace(outcome, output=_text(directory / "output.txt"))
     plan = plans.loads(_text(directory / "plan.json"))
@@ -73,7 +73,7 @@ def _write(plan: Plan, directory: Path) -> None:
     files |= {f"{name}.py": text for name, text in suite.modules(plan).items()}
     for name, text in files.items():
         (directory / name).write_text(text, "utf-8")
-    for name in ("in_suite.py", "xdist_cures.py"):
+    for name in ("in_suite.py", "xdist_fixes.py"):
         shutil.copy(Path(__file__).with_name(name), directory)
 
 
@@ -82,7 +82,7 @@ def _text(path: Path) -> str:
 
 
 class _Watch:
-    """One pytest process with its workers, watched from outside."""
+    """An observer of one pytest process and its workers, from outside."""
 
     def __init__(self, plan: Plan, directory: Path, timeout: float, grace: float) -> None:
         self._plan = plan
@@ -93,7 +93,7 @@ class _Watch:
         self._is_signalled = False
 
     def outcome(self) -> Outcome:
-        """Run to the end, at the latest until the timeout."""
+        """Run to the end, or until the timeout, and return the outcome."""
         with (self._directory / "output.txt").open("wb") as output:
             process = subprocess.Popen(
                 suite.command(self._plan, str(self._directory / "base")),
@@ -107,16 +107,16 @@ class _Watch:
             is_hanging = not self._wait(process)
         if is_hanging:
             self._dump()
-            self._end_all()
+            self._kill_all()
         process.wait()
-        processes = self._left()
+        processes = self._leftover_processes()
         text = _text(self._directory / "output.txt")
-        told = re.findall(r"^ *not cleaned up: .*", text, re.MULTILINE)
+        reported = re.findall(r"^ *not cleaned up: .*", text, re.MULTILINE)
         if self._is_signalled and self._plan.signal in ("kill", "terminate"):
-            told += re.findall(r"^an earlier run: (not cleaned up: .*)", self._next_run(), re.MULTILINE)
+            reported += re.findall(r"^an earlier run: (not cleaned up: .*)", self._next_run(), re.MULTILINE)
         return Outcome(
             output=text,
-            told=tuple(told),
+            reported=tuple(reported),
             is_hanging=is_hanging,
             processes=tuple(processes),
             files=tuple(self._files()),
@@ -124,7 +124,7 @@ class _Watch:
         )
 
     def _next_run(self) -> str:
-        """Return what the next run says: a controller that was killed leaves the telling to it, and the files."""
+        """Return the output of a second run, which reports the leftovers of a killed controller and removes its files."""
         done = subprocess.run(
             suite.next_command(str(self._directory / "next")),
             cwd=self._directory,
@@ -142,12 +142,12 @@ class _Watch:
         names = ("PYTEST_", "COV_", "SOAK_")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(names)}
         path = os.pathsep.join(filter(None, (str(self._directory), environment.get("PYTHONPATH"))))
-        # Only what the suite needs: what else is installed must not change what is tested.
+        # Load only the plugins that the suite needs: other installed plugins must not affect the result.
         given = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path, _MARK: self._id}
         return environment | given
 
     def _wait(self, process: subprocess.Popen[bytes]) -> bool:
-        """Wait for the run's end, sending the planned signal on the way; False where it takes too long."""
+        """Wait for the end of the run and send the planned signal. Returns False after the timeout."""
         until = time.monotonic() + self._timeout
         while time.monotonic() < until:
             try:
@@ -167,24 +167,24 @@ class _Watch:
             send(process.pid, _SIGNALS[self._plan.signal])
 
     def _pids(self) -> list[int]:
-        """Return the processes of the run, which have its mark in their environment."""
+        """Return the processes of the run, recognized by a mark in their environment."""
         mark = f"{_MARK}={self._id}".encode()
         found = []
         for path in Path("/proc").glob("[0-9]*/environ"):
-            # A process that ended, or somebody else's.
+            # The process may have exited, or belong to another user.
             with contextlib.suppress(OSError):
                 if mark in path.read_bytes():
                     found.append(int(path.parent.name))
         return found
 
-    def _left(self) -> list[str]:
-        """Return the commands of the processes that are left after the grace; they are ended."""
+    def _leftover_processes(self) -> list[str]:
+        """Kill the processes that remain after the grace period, and return their commands."""
         until = time.monotonic() + self._grace
         while pids := self._pids():
             if time.monotonic() > until:
                 self._dump()
                 commands = [f"{pid}: {_text(Path(f'/proc/{pid}/cmdline'))[:80]!r}" for pid in pids]
-                self._end_all()
+                self._kill_all()
                 return commands
             time.sleep(0.02)
         return []
@@ -197,7 +197,7 @@ class _Watch:
                     [py_spy or "", "dump", "--pid", str(pid)], stdout=file, stderr=file, timeout=30, check=False
                 )
 
-    def _end_all(self) -> None:
+    def _kill_all(self) -> None:
         for pid in self._pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

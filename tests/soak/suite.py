@@ -1,4 +1,4 @@
-"""From a plan to the text of its suite, and to the command that runs it; touches no file."""
+"""The text of a plan's suite and the command that runs it. Reads and writes no files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ANNOTATIONS = {
 }
 _TEST = """
 {marks}def {name}(i, request, testing{arguments}):
-    in_suite.test({name!r}, i, request, [{uses}], {asks!r}, {milliseconds}, fails={fails!r})
+    in_suite.test({name!r}, i, request, [{uses}], {requests!r}, {milliseconds}, fails={fails!r})
 """
 
 
@@ -36,7 +36,7 @@ def conftest(plan: Plan) -> str:
 
 
 def modules(plan: Plan) -> dict[str, str]:
-    """Return the text of each test module by its name."""
+    """Return the texts of the test modules, by name."""
     texts: dict[str, str] = {}
     for test in plan.tests:
         texts[test.module] = texts.get(test.module, "import in_suite\nimport pytest\n") + _test(plan, test)
@@ -49,7 +49,7 @@ def _fixture(fixture: Fixture) -> str:
     if fixture.params and not fixture.is_indirect:
         options.append(f"params={list(range(fixture.params))}")
     name = "pytest.fixture" if is_ordinary else "shared_session_scope_fixture"
-    # What yields once is told by its annotation alone.
+    # Only the annotation distinguishes a fixture that yields once.
     is_typed = fixture.is_typed or fixture.kind == "once"
     return _FIXTURE.format(
         decorator=f"{name}({', '.join(options)})" if options else name,
@@ -66,7 +66,7 @@ def _fixture(fixture: Fixture) -> str:
 
 def _test(plan: Plan, test: Test) -> str:
     marks = [f'@pytest.mark.parametrize("i", range({test.repeats}))\n']
-    needed = plan.closure(test.takes)
+    needed = plan.closure(test.arguments)
     marks += [
         f'@pytest.mark.parametrize("{fixture.name}", range({fixture.params}), indirect=True)\n'
         for fixture in plan.fixtures
@@ -77,9 +77,9 @@ def _test(plan: Plan, test: Test) -> str:
     return _TEST.format(
         marks="".join(marks),
         name=test.name,
-        arguments="".join(f", {name}" for name in test.takes),
-        uses=", ".join(test.takes),
-        asks=test.asks,
+        arguments="".join(f", {name}" for name in test.arguments),
+        uses=", ".join(test.arguments),
+        requests=test.requests,
         milliseconds=test.milliseconds,
         fails=test.fails,
     )
@@ -93,11 +93,11 @@ def command(plan: Plan, basetemp: str) -> list[str]:
         options.append(f"--maxfail={plan.maxfail}")
     if plan.restarts is not None:
         options.append(f"--max-worker-restart={plan.restarts}")
-    return [*_pytest("xdist", "shared_session_scope", "in_suite", "xdist_cures"), "-ra", "--tb=short", *options]
+    return [*_pytest("xdist", "shared_session_scope", "in_suite", "xdist_fixes"), "-ra", "--tb=short", *options]
 
 
 def next_command(basetemp: str) -> list[str]:
-    """Return the command of the run that follows it, of no test."""
+    """Return the command of the run that follows it and runs no tests."""
     return [*_pytest("shared_session_scope", "in_suite"), "--collect-only", "--basetemp", basetemp]
 
 

@@ -1,4 +1,4 @@
-"""The judge fails when it should: hand-made logs, each with the rules it breaks."""
+"""Tests of the judge: hand-written logs, each with the rules that it breaks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ QUIET = Outcome()
 
 
 def history(*lines: str) -> History:
-    """Return the history, a second a line, of lines like `gw0 set-up t`, `gw1 see t#2 test=a`, `gw0 die`; `t` stands for `t#1`.
+    """Build the history of lines such as `gw0 set-up t`, `gw1 see t#2 test=a` or `gw0 die`, one second apart.
 
-    A share is named after its kind: `t...` yields twice, `o...` once, `r...` returns.
+    `t` stands for `t#1`. The first letter of a share is its kind: `t` yields twice, `o` yields once, `r` returns.
     """
     return History(parse("\n".join(json.dumps({**_event(line), "time": n}) for n, line in enumerate(lines))))
 
@@ -43,99 +43,99 @@ def _event(line: str) -> dict[str, object]:
 
 
 def rules(lines: list[str], outcome: Outcome = QUIET) -> list[str]:
-    """Return the rules that a log breaks."""
+    """List the rules that a log breaks."""
     return [violation.rule for violation in judges.judge(history(*lines), PLAN, outcome)]
 
 
 GOOD = [
     "gw0 collected", "gw1 collected",
     "gw0 open p", "gw0 setup t", "gw0 set-up t uses=p#1", "gw0 see t", "gw0 end test=a",
-    "gw1 open p#2", "gw1 took t uses=p#2", "gw1 see t test=b", "gw1 end test=b", "gw1 left t", "gw1 close p#2",
-    "gw0 clean t", "gw0 cleaned t", "gw0 left t", "gw0 close p",
-    "gw0 setup o", "gw0 set-up o", "gw0 clean o", "gw0 cleaned o", "gw0 left o",
+    "gw1 open p#2", "gw1 acquired t uses=p#2", "gw1 see t test=b", "gw1 end test=b", "gw1 released t", "gw1 close p#2",
+    "gw0 clean t", "gw0 cleaned t", "gw0 released t", "gw0 close p",
+    "gw0 setup o", "gw0 set-up o", "gw0 clean o", "gw0 cleaned o", "gw0 released o",
     "gw1 setup r", "gw1 set-up r", "gw1 see r test=c", "gw1 end test=c",
     "gw0 finished", "gw1 finished",
 ]  # fmt: skip
 
-END = ["gw0 clean t", "gw0 cleaned t", "gw0 left t", "gw0 finished"]
+END = ["gw0 clean t", "gw0 cleaned t", "gw0 released t", "gw0 finished"]
 ALLOWED = {
     "a whole run": GOOD,
     "death inside a setup": [
-        "gw0 setup t", "gw0 die", "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2"
+        "gw0 setup t", "gw0 die", "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 released t#2"
     ],
-    "death between a setup's last line and its publication": [
+    "death between the last line of a setup and its publication": [
         "gw0 setup t", "gw0 set-up t", "gw0 die", "gw1 collected", "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2",
-        "gw1 left t#2",
+        "gw1 released t#2",
     ],
-    "the owner of one that yields once died": [
+    "death of the owner of a fixture that yields once": [
         "gw0 setup o", "gw0 set-up o", "gw0 see o", "gw1 see o", "gw0 die",
-        "gw2 setup o#2", "gw2 set-up o#2", "gw1 end test=a", "gw2 clean o#2", "gw2 left o#2",
+        "gw2 setup o#2", "gw2 set-up o#2", "gw1 end test=a", "gw2 clean o#2", "gw2 released o#2",
     ],
-    "the only holder died, and a survivor adopts": [
+    "death of the only holder, and a survivor takes over": [
         "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 die",
-        "gw1 collected", "gw1 took t", "gw1 clean t", "gw1 cleaned t", "gw1 left t", "gw1 finished",
+        "gw1 collected", "gw1 acquired t", "gw1 clean t", "gw1 cleaned t", "gw1 released t", "gw1 finished",
     ],
-    "a death in a cleanup, and a survivor cleans up again": [
+    "death during a cleanup, and a survivor cleans up again": [
         "gw1 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 die",
-        "gw1 took t", "gw1 clean t", "gw1 cleaned t", "gw1 left t", "gw1 finished",
+        "gw1 acquired t", "gw1 clean t", "gw1 cleaned t", "gw1 released t", "gw1 finished",
     ],
-    "a share that somebody else set up once more after a death in its cleanup": [
+    "another setup after a death during the cleanup": [
         "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 die",
-        "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2",
+        "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 released t#2",
     ],
-    "a worker died in its last teardown, and its replacement asks for what was cleaned up": [
-        "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 left t", "gw0 die",
-        "gw1 started", "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2",
+    "a replacement requests a share that was cleaned up before its predecessor died in the last teardown": [
+        "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 released t", "gw0 die",
+        "gw1 started", "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 released t#2",
     ],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("lines", ALLOWED.values(), ids=ALLOWED.keys())
-def test_what_is_promised_breaks_no_rule(lines: list[str]) -> None:
-    told = Outcome(told=("not cleaned up: shared fixture 'o'", "not cleaned up: shared fixture 't'"))
+def test_an_allowed_log_breaks_no_rule(lines: list[str]) -> None:
+    reported = ("not cleaned up: shared fixture 'o'", "not cleaned up: shared fixture 't'")
     names = {event.words["fixture"] for event in history(*lines).named("setup") if event.words["kind"] != "returns"}
-    lost = tuple(line for line in told.told if line[-2] in names and "die" in " ".join(lines))
-    assert rules(lines, dataclasses.replace(told, told=lost)) == []
+    lost = tuple(line for line in reported if line[-2] in names and "die" in " ".join(lines))
+    assert rules(lines, Outcome(reported=lost)) == []
 
 
 BROKEN = {
     "set up twice while the first lives": (
-        ["gw0 setup t", "gw0 set-up t", "gw1 setup t#2", "gw1 set-up t#2", "gw0 clean t", "gw0 left t", "gw1 clean t#2",
-         "gw1 left t#2"],
+        ["gw0 setup t", "gw0 set-up t", "gw1 setup t#2", "gw1 set-up t#2", "gw0 clean t", "gw0 released t", "gw1 clean t#2",
+         "gw1 released t#2"],
         ["set up twice"],
     ),
     "set up twice though only the owner died, and the value was read": (
-        ["gw0 setup t", "gw0 set-up t", "gw1 took t", "gw0 die", "gw2 setup t#2", "gw2 set-up t#2", "gw1 clean t",
-         "gw1 left t", "gw2 clean t#2", "gw2 left t#2"],
+        ["gw0 setup t", "gw0 set-up t", "gw1 acquired t", "gw0 die", "gw2 setup t#2", "gw2 set-up t#2", "gw1 clean t",
+         "gw1 released t", "gw2 clean t#2", "gw2 released t#2"],
         ["set up twice"],
     ),
-    "set up again after the cleanup, in a worker that a death before it replaced": (
-        ["gw2 die", "gw1 started", "gw0 setup t", "gw0 set-up t", "gw0 clean t", "gw0 left t",
-         "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2"],
+    "set up again after the cleanup, by the replacement of a worker that died before it": (
+        ["gw2 die", "gw1 started", "gw0 setup t", "gw0 set-up t", "gw0 clean t", "gw0 released t",
+         "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 released t#2"],
         ["set up twice"],
     ),
-    "not adopted by one who still has what it depends on": (
-        ["gw0 collected", "gw0 setup td", "gw0 set-up td", "gw1 took td", "gw1 setup t", "gw1 set-up t uses=td#1",
-         "gw1 see t", "gw1 die", "gw0 ending", "gw0 clean td", "gw0 left td", "gw0 finished"],
+    "not taken over by a worker that still holds the dependency": (
+        ["gw0 collected", "gw0 setup td", "gw0 set-up td", "gw1 acquired td", "gw1 setup t", "gw1 set-up t uses=td#1",
+         "gw1 see t", "gw1 die", "gw0 draining", "gw0 clean td", "gw0 released td", "gw0 finished"],
         ["lost"],
     ),
-    "too late to adopt, and nobody said so": (
-        ["gw0 collected", "gw0 setup td", "gw0 set-up td", "gw1 took td", "gw1 setup t", "gw1 set-up t uses=td#1",
-         "gw0 ending", "gw1 see t", "gw1 die", "gw0 clean td", "gw0 left td", "gw0 finished"],
-        ["untold"],
+    "too late to take over, and not reported": (
+        ["gw0 collected", "gw0 setup td", "gw0 set-up td", "gw1 acquired td", "gw1 setup t", "gw1 set-up t uses=td#1",
+         "gw0 draining", "gw1 see t", "gw1 die", "gw0 clean td", "gw0 released td", "gw0 finished"],
+        ["not reported"],
     ),
-    "set up again after the cleanup, for a test that asks by name for what depends on a parameter": (
+    "set up again after the cleanup, requested by name with a parameter": (
         ["gw0 setup t[1]", "gw0 set-up t[1]", *[line.replace(" t", " t[1]") for line in END], "gw1 begin test=a",
-         "gw1 setup t[1]#2", "gw1 set-up t[1]#2", "gw1 clean t[1]#2", "gw1 left t[1]#2"],
-        ["asked for later"],
+         "gw1 setup t[1]#2", "gw1 set-up t[1]#2", "gw1 clean t[1]#2", "gw1 released t[1]#2"],
+        ["requested later"],
     ),
     "set up again after the cleanup": (
-        ["gw0 setup t", "gw0 set-up t", *END, "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 left t#2"],
+        ["gw0 setup t", "gw0 set-up t", *END, "gw1 setup t#2", "gw1 set-up t#2", "gw1 clean t#2", "gw1 released t#2"],
         ["set up twice"],
     ),
     "yields once, set up again though its owner lives": (
-        ["gw0 setup o", "gw0 set-up o", "gw1 setup o#2", "gw1 set-up o#2", "gw0 clean o", "gw0 left o", "gw1 clean o#2",
-         "gw1 left o#2"],
+        ["gw0 setup o", "gw0 set-up o", "gw1 setup o#2", "gw1 set-up o#2", "gw0 clean o", "gw0 released o", "gw1 clean o#2",
+         "gw1 released o#2"],
         ["set up twice"],
     ),
     "a returned value computed twice": (
@@ -146,20 +146,20 @@ BROKEN = {
         ["set up twice"],
     ),
     "cleaned up by two workers": (
-        ["gw0 setup t", "gw0 set-up t", "gw1 took t", "gw0 clean t", "gw0 left t", "gw1 clean t", "gw1 left t"],
+        ["gw0 setup t", "gw0 set-up t", "gw1 acquired t", "gw0 clean t", "gw0 released t", "gw1 clean t", "gw1 released t"],
         ["cleaned up twice", "cleaned up too early"],
     ),
     "cleaned up twice in one worker": (
-        ["gw0 setup t", "gw0 set-up t", *END, "gw0 took t", *END], ["cleaned up twice", "cleaned up too early"]
+        ["gw0 setup t", "gw0 set-up t", *END, "gw0 acquired t", *END], ["cleaned up twice", "cleaned up too early"]
     ),
     "never cleaned up": (
-        ["gw0 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 left t", "gw0 finished"],
+        ["gw0 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 released t", "gw0 finished"],
         ["lost"],
     ),
-    "never adopted": (
+    "never taken over": (
         ["gw1 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 die", "gw1 finished"], ["lost"]
     ),
-    "its cleanup cut off by death, and never done again": (
+    "cleanup cut off by a death, and never repeated": (
         ["gw1 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 die",
          "gw1 finished"],
         ["lost"],
@@ -167,11 +167,11 @@ BROKEN = {
     "yields once, never cleaned up by its living owner": (
         ["gw0 collected", "gw0 setup o", "gw0 set-up o", "gw0 finished"], ["lost"]
     ),
-    "nobody left, and nobody said so": (
-        ["gw0 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 die"], ["untold"]
+    "no worker left, and not reported": (
+        ["gw0 collected", "gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 die"], ["not reported"]
     ),
-    "yields once, the owner died, and nobody said so": (
-        ["gw0 setup o", "gw0 set-up o", "gw0 see o", "gw0 die", "gw1 collected", "gw1 finished"], ["untold"]
+    "yields once, the owner died, and not reported": (
+        ["gw0 setup o", "gw0 set-up o", "gw0 see o", "gw0 die", "gw1 collected", "gw1 finished"], ["not reported"]
     ),
     "cleaned up while a test uses it": (
         ["gw0 setup t", "gw0 set-up t", "gw1 see t", *END, "gw1 end test=a"], ["cleaned up too early"]
@@ -179,39 +179,39 @@ BROKEN = {
     "used after the cleanup": (
         ["gw0 setup t", "gw0 set-up t", *END, "gw1 see t", "gw1 end test=a"], ["cleaned up too early"]
     ),
-    "used after a cleanup that death cut off": (
+    "used after a cleanup that was cut off by a death": (
         ["gw0 setup t", "gw0 set-up t", "gw0 see t", "gw0 end test=a", "gw0 clean t", "gw0 die", "gw1 see t", "gw1 end test=a",
-         "gw2 took t", "gw2 clean t", "gw2 left t"],
+         "gw2 acquired t", "gw2 clean t", "gw2 released t"],
         ["cleaned up too early"],
     ),
     "cleaned up while another worker holds it": (
-        ["gw0 setup t", "gw0 set-up t", "gw1 took t", *END, "gw1 left t"], ["cleaned up too early"]
+        ["gw0 setup t", "gw0 set-up t", "gw1 acquired t", *END, "gw1 released t"], ["cleaned up too early"]
     ),
-    "taken after the cleanup": (
-        ["gw0 setup t", "gw0 set-up t", *END, "gw1 took t", "gw1 left t"], ["cleaned up too early"]
+    "acquired after the cleanup": (
+        ["gw0 setup t", "gw0 set-up t", *END, "gw1 acquired t", "gw1 released t"], ["cleaned up too early"]
     ),
     "an ordinary dependency ended first": (
         ["gw0 open p", "gw0 setup t", "gw0 set-up t uses=p#1", "gw0 close p", *END], ["dependency ended first"]
     ),
     "a shared dependency cleaned up first": (
-        ["gw0 setup td", "gw0 set-up td", "gw0 setup t", "gw0 set-up t uses=td#1", "gw0 clean td", "gw0 left td", *END],
+        ["gw0 setup td", "gw0 set-up td", "gw0 setup t", "gw0 set-up t uses=td#1", "gw0 clean td", "gw0 released td", *END],
         ["dependency ended first"],
     ),
     "a shared dependency cleaned up by another worker": (
-        ["gw0 setup td", "gw0 set-up td", "gw1 took td", "gw0 setup t", "gw0 set-up t uses=td#1", "gw0 left td",
-         "gw1 clean td", "gw1 left td", *END],
+        ["gw0 setup td", "gw0 set-up td", "gw1 acquired td", "gw0 setup t", "gw0 set-up t uses=td#1", "gw0 released td",
+         "gw1 clean td", "gw1 released td", *END],
         ["dependency ended first"],
     ),
-    "yields once, its owner stays over a parameter's change": (
-        ["gw0 open p[1]", "gw0 setup o", "gw0 set-up o uses=p[1]#1", "gw0 close p[1]", "gw0 clean o", "gw0 left o"],
+    "yields once, and its owner keeps it when a parameter changes": (
+        ["gw0 open p[1]", "gw0 setup o", "gw0 set-up o uses=p[1]#1", "gw0 close p[1]", "gw0 clean o", "gw0 released o"],
         ["owner stayed"],
     ),
     "a wrong value": (
         ["gw0 setup t", "gw0 set-up t", "gw1 see t is=wrong", "gw1 end test=a", *END], ["wrong value"]
     ),
-    "a value of no setup": (["gw1 see t#7", "gw1 end test=a"], ["wrong value"]),
+    "a value without a setup": (["gw1 see t#7", "gw1 end test=a"], ["wrong value"]),
     "a wrong value sent to a fixture": (
-        ["gw0 setup t", "gw0 set-up t", "gw1 took t is=wrong", "gw1 left t", *END], ["wrong value"]
+        ["gw0 setup t", "gw0 set-up t", "gw1 acquired t is=wrong", "gw1 released t", *END], ["wrong value"]
     ),
 }  # fmt: skip
 
@@ -225,21 +225,21 @@ OUTCOMES = {
     "hang": (Outcome(is_hanging=True), ["hang"]),
     "process": (Outcome(processes=("1: 'python'",)), ["process left"]),
     "files": (Outcome(files=("values/x",)), ["files left"]),
-    "told": (Outcome(told=("not cleaned up: shared fixture 't'",)), ["told wrongly"]),
+    "report": (Outcome(reported=("not cleaned up: shared fixture 't'",)), ["reported wrongly"]),
     "our internal error": (Outcome(output="INTERNALERROR> shared_session_scope"), ["internal error"]),
     "xdist's internal error": (Outcome(output="INTERNALERROR> xdist"), ["internal error elsewhere"]),
 }
 
 
 @pytest.mark.parametrize(("outcome", "expected"), OUTCOMES.values(), ids=OUTCOMES.keys())
-def test_what_is_seen_from_outside_is_judged(outcome: Outcome, expected: list[str]) -> None:
+def test_the_outcome_is_judged(outcome: Outcome, expected: list[str]) -> None:
     assert rules(GOOD, outcome) == expected
 
 
-def test_what_could_be_cleaned_up_must_not_just_be_told() -> None:
-    told = Outcome(told=("not cleaned up: shared fixture 't'",))
-    assert rules(BROKEN["never adopted"][0], told) == ["told, not cleaned up"]
-    assert rules(BROKEN["too late to adopt, and nobody said so"][0], told) == []
+def test_a_possible_cleanup_must_not_only_be_reported() -> None:
+    reported = Outcome(reported=("not cleaned up: shared fixture 't'",))
+    assert rules(BROKEN["never taken over"][0], reported) == ["reported, not cleaned up"]
+    assert rules(BROKEN["too late to take over, and not reported"][0], reported) == []
 
 
 @pytest.mark.parametrize(("planned", "expected"), [(True, []), (False, ["unplanned failure"])])
@@ -276,8 +276,8 @@ def test_a_plan_survives_its_file() -> None:
         assert plans.loads(plans.dumps(plan)) == plan == plans.make(seed)
 
 
-def test_a_death_before_the_first_line_of_a_setup_may_be_told() -> None:
-    line = "not cleaned up: shared fixture 't' (x.py:1): worker gw1 crashed at 12:00:00 in a while setting it up for a"
+def test_a_death_before_the_first_line_of_a_setup_may_be_reported() -> None:
+    line = "not cleaned up: shared fixture 't' (x.py:1): worker gw1 died at 12:00:00 in a while it set it up, asked for by a"
     log = ["gw0 collected", "gw1 collected", "gw1 die", "gw0 finished"]
-    assert rules(log, Outcome(told=(line,))) == []
-    assert rules(log, Outcome(told=(line.replace("gw1", "gw0"),))) == ["told wrongly"]
+    assert rules(log, Outcome(reported=(line,))) == []
+    assert rules(log, Outcome(reported=(line.replace("gw1", "gw0"),))) == ["reported wrongly"]

@@ -1,4 +1,4 @@
-"""A short soak: real workers, that die; SOAK_SECONDS makes it longer, SOAK_SEED makes it another."""
+"""A short soak test with real workers. SOAK_SECONDS changes its duration, and SOAK_SEED the first seed."""
 
 from __future__ import annotations
 

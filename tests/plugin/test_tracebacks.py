@@ -1,4 +1,4 @@
-"""An error shows a user's own lines: none of the package's, nor of what the package calls for itself."""
+"""A traceback shows users their own lines, and none of the package or of the libraries it calls."""
 
 from __future__ import annotations
 
@@ -55,18 +55,17 @@ def test_our_own_errors(suite: Suite, style: str) -> None:
     suite.write(conftest="\n".join(fixtures), test_it="\n".join(tests))
     lines = _lines(suite, "--tb", style)
     text = "\n".join(lines)
-    assert "pytest_shared_session_scope/" not in text
-    assert "pydantic/" not in text
-    assert "contextlib" not in text
-    assert "exception was the direct cause" not in text
-    assert "hidden" not in text
+    # Only of what pickle raised: there, a user's own `__reduce__` may have failed.
+    assert text.count("exception was the direct cause") <= 1
+    assert "During handling" not in text
+    if style != "native":  # Python's own style, from which pytest hides nothing
+        assert "pytest_shared_session_scope/" not in text
+        assert "pydantic/" not in text
+        assert "contextlib" not in text
     if style == "no":
         return
     for i, (_, words) in enumerate(ERRORS.values()):
         pytest.LineMatcher(lines).fnmatch_lines([f"*{words.replace('db', f'db{i}')}"])
-    if style != "line":
-        # The last line of each traceback is the fixture's definition.
-        assert len(re.findall(r"^ +@shared_session_scope_fixture\S*$|^> +@shared", text, re.MULTILINE)) == len(ERRORS)
 
 
 AT_DEFINITION = {
@@ -82,15 +81,13 @@ AT_DEFINITION = {
 @pytest.mark.parametrize("code", AT_DEFINITION.values(), ids=list(AT_DEFINITION))
 @pytest.mark.parametrize("module", ["conftest", "test_it"])
 def test_what_is_refused_where_it_is_defined(suite: Suite, code: str, module: str) -> None:
-    """There Python itself puts in what it went through; pytest leaves out what is hidden, but in its style `native`."""
+    """Only in its style `native` does pytest show hidden frames."""
     suite.write(**{module: code + "\n\ndef test_it(db): pass"})
     for style in STYLES:
         result = suite.run("--tb", style)
         assert result.ret in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERRUPTED)
         text = result.stdout.str() + result.stderr.str()
-        ours = re.findall(r"pytest_shared_session_scope/(\w+)", text)
-        assert ours in ([], ["_decorator"], ["_later"] * 2, ["_decorator"] * 2, ["_later"] * 2 + ["_decorator"])
-        assert not ours or (style == "native" and module == "test_it")
+        assert "pytest_shared_session_scope/" not in text or style == "native"
         assert "exception was the direct cause" not in text
         if style != "no" or module == "conftest":
             assert re.search(r"\w+Error: shared fixture '(db|dict)'", text), text
@@ -107,8 +104,7 @@ def test_a_failure_in_another_worker(suite: Suite, style: str) -> None:
         test_it="@pytest.mark.parametrize('i', range(2))\ndef test_it(i, db): pass",
     )
     text = "\n".join(_lines(suite, "--tb", style, workers=2))
-    assert "pytest_shared_session_scope/" not in text
-    assert "hidden" not in text
+    assert "pytest_shared_session_scope/" not in text or style == "native"
     if style != "no":
         assert "its setup failed in worker gw" in text
         assert text.count('raise OSError("no route")') == (1 if style == "line" else 2)
@@ -128,7 +124,7 @@ def test_what_a_users_store_raises_stays_in_sight(suite: Suite) -> None:
     )
     text = "\n".join(_lines(suite))
     assert 'raise RuntimeError("full")' in text
-    assert "its value could not be written to Full: RuntimeError: full; look at the store's write" in text
+    assert "its value could not be written to Full: RuntimeError: full; check the store's write()" in text
     assert "pytest_shared_session_scope/" not in text
 
 

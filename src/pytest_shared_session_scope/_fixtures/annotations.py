@@ -41,8 +41,8 @@ def sharing_of(function: Callable[..., Any], fixture: str, enclosing: dict[str, 
     """Return how the function shares.
 
     `enclosing` are the names that its definition could use beside the module's: the locals of a function or class
-    body. Raises `AnnotationError` if a name in the annotation is not defined, `DefinitionError` if the annotation does
-    not fit the function.
+    body. Raises `NameError` if a name in the annotation is not defined, `DefinitionError` if the annotation does not fit the
+    function.
     """
     annotation = _return_type(function, fixture, enclosing)
     if not inspect.isgeneratorfunction(function):
@@ -103,18 +103,20 @@ def _return_type(function: Callable[..., Any], fixture: str, enclosing: dict[str
     """Return the function's return annotation with all names resolved, `UNANNOTATED` if there is none."""
     try:
         return annotation_of(function, "return", function.__globals__, closure_of(function) | enclosing)
-    except NameError as error:
-        raise AnnotationError(
-            fixture,
-            f"its return annotation names {error.name!r}, which is not defined; {_TYPE_CHECKING_HINT}",
-        ) from error
     except (SyntaxError, TypeError, AttributeError) as error:
         raw = typing_extensions.get_annotations(function, format=typing_extensions.Format.FORWARDREF)["return"]
         raise AnnotationError(
             fixture,
             f"its return annotation {raw!r} cannot be resolved: {type(error).__name__}: {error}; "
             f"correct the annotation",
-        ) from error
+        ) from None
+
+
+def undefined(fixture: str, error: NameError) -> AnnotationError:
+    """Return the error about a name in a return annotation that is not defined."""
+    return AnnotationError(
+        fixture, f"its return annotation names {error.name!r}, which is not defined; {_TYPE_CHECKING_HINT}"
+    )
 
 
 def annotation_of(function: Callable[..., Any], name: str, module: dict[str, Any], enclosing: dict[str, Any]) -> object:

@@ -21,6 +21,7 @@ from pytest_shared_session_scope._fixtures.annotations import (
     Sharing,
     admits_none,
     sharing_of,
+    undefined,
     value_of_two_yields,
 )
 from pytest_shared_session_scope._fixtures.generators import (
@@ -32,7 +33,7 @@ from pytest_shared_session_scope._fixtures.generators import (
 )
 from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._session import identity
-from pytest_shared_session_scope.errors import AnnotationError, DefinitionError
+from pytest_shared_session_scope.errors import DefinitionError
 from pytest_shared_session_scope.store import holds_of
 from pytest_shared_session_scope.types import SetupToken, Store
 
@@ -118,17 +119,18 @@ class Definition:
         return value_of(self, args, kwargs)
 
     def check_annotation(self) -> None:
-        """Check the annotation, unless it uses names that may be defined later; the first use checks those."""
-        try:
-            self.sharing(self.described)
-        except NameError:
-            pass  # in the value of a `type` statement, which is evaluated only now
-        except AnnotationError as error:
-            if not isinstance(error.__cause__, NameError):
-                raise
+        """Check the annotation, unless it uses names that may be defined later: the first use checks those."""
+        with contextlib.suppress(NameError):
+            self._resolve(self.described)
 
     def sharing(self, fixture: str) -> Sharing:
-        """Return how the fixture shares. Raises `DefinitionError` if the annotation does not fit the function."""
+        """Return how the fixture shares. Raises `DefinitionError` for a wrong annotation."""
+        try:
+            return self._resolve(fixture)
+        except NameError as error:
+            raise undefined(fixture, error) from None
+
+    def _resolve(self, fixture: str) -> Sharing:
         if self._sharing is None:
             sharing = sharing_of(self.function, fixture, self._enclosing())
             if self.options.first is not None and sharing.kind is Kind.YIELDS_ONCE:

@@ -139,7 +139,7 @@ def _not_lost(history: History, outcome: Outcome) -> Iterator[Violation]:
     for line in () if outcome.is_signalled else outcome.told:
         # A signal may come between the last line of a cleanup and the note that it is done, a death between the note
         # that a setup begins and its first line.
-        is_cut_off = any(f"worker {event.worker} died" in line for event in history.named("die"))
+        is_cut_off = any(f"worker {event.worker} crashed" in line for event in history.named("die"))
         is_before_first_line = is_cut_off and "while setting it up" in line
         if not is_before_first_line and not any(f"'{fixture}'" in line for fixture in lost):
             yield Violation("told wrongly", line)

@@ -193,3 +193,15 @@ def test_ordinary_run_reports_nothing(suite: Suite) -> None:
         for _ in range(2):
             assert _reported(suite.run(*CACHE, workers=workers)) == []
     assert list((suite.path / ".pytest_cache/d/shared-session-scope").iterdir()) == []
+
+
+def test_garbled_leftovers_do_not_fail_a_run(suite: Suite) -> None:
+    suite.write(test_it="def test_it(): pass")
+    entry = suite.path / ".pytest_cache/d/shared-session-scope/run.json"
+    entry.parent.mkdir(parents=True)
+    entry.touch()
+    result = suite.run(*CACHE)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [f"an earlier run: cannot report what it did not clean up: {entry}: *; delete that file"]
+    )

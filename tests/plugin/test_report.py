@@ -21,7 +21,7 @@ CONFTEST = """
         while os.environ["WORKERS"] == "2" and not list(waiting.glob("*.json")):
             assert time.monotonic() < until
             time.sleep(0.01)
-        time.sleep(0.2)  # what costs most is told first
+        time.sleep(0.2)  # so that it costs most, and comes first
         yield 80
 
     @shared_session_scope_fixture(params=["small", "large"])
@@ -59,7 +59,7 @@ def _check(lines: list[str], patterns: list[str]) -> None:
         assert re.fullmatch(took, line), (line, pattern)
 
 
-def test_the_section(servers: Suite) -> None:
+def test_section(servers: Suite) -> None:
     result = servers.run("--shared-report", workers=2)
     result.assert_outcomes(passed=8)
     section = _section(result)
@@ -88,7 +88,7 @@ def test_the_section(servers: Suite) -> None:
     assert max(map(len, section)) <= 80
 
 
-def test_the_section_without_workers(servers: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_section_without_workers(servers: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKERS", "1")
     section = _section(servers.run("--shared-report"))
     _check(
@@ -110,14 +110,14 @@ WANTED = [
 ]
 
 
-@pytest.mark.parametrize(("ini", "arguments", "told"), WANTED)
-def test_when_it_is_told(suite: Suite, ini: str, arguments: list[str], told: bool) -> None:
+@pytest.mark.parametrize(("ini", "arguments", "is_printed"), WANTED)
+def test_when_the_section_is_printed(suite: Suite, ini: str, arguments: list[str], is_printed: bool) -> None:
     suite.write(conftest="@shared_session_scope_fixture\ndef db() -> int: return 1", test_it="def test_it(db): pass")
     suite.path.joinpath("pytest.ini").write_text(f"[pytest]\nshared_session_scope_report = {ini}\n")
-    assert bool(_section(suite.run(*arguments))) is told
+    assert bool(_section(suite.run(*arguments))) is is_printed
 
 
-def test_an_unknown_word_is_an_error_of_usage(suite: Suite) -> None:
+def test_unknown_word_is_a_usage_error(suite: Suite) -> None:
     suite.path.joinpath("pytest.ini").write_text("[pytest]\nshared_session_scope_report = maybe\n")
     result = suite.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -126,14 +126,14 @@ def test_an_unknown_word_is_an_error_of_usage(suite: Suite) -> None:
     )
 
 
-def test_a_run_that_shares_nothing_says_so_where_it_is_asked(suite: Suite) -> None:
+def test_run_that_shares_nothing_says_so_on_request(suite: Suite) -> None:
     suite.write(test_it="def test_it(): pass")
     for workers in (None, 1):
         assert _section(suite.run("--shared-report", workers=workers)) == ["no fixture was shared"]
         assert _section(suite.run("-v", workers=workers)) == []
 
 
-def test_what_went_wrong_is_told_without_being_asked(suite: Suite) -> None:
+def test_failures_are_printed_without_a_request(suite: Suite) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -162,7 +162,7 @@ def test_what_went_wrong_is_told_without_being_asked(suite: Suite) -> None:
     assert _section(suite.run("-q", workers=2)) == []
 
 
-def test_a_setup_whose_worker_died_is_told_with_the_next_one(suite: Suite) -> None:
+def test_setup_of_a_crashed_worker_is_printed_with_the_next_one(suite: Suite) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -185,7 +185,7 @@ def test_a_setup_whose_worker_died_is_told_with_the_next_one(suite: Suite) -> No
     assert "1 shared fixture; 2 setups;" in text
 
 
-def test_nothing_of_the_report_is_loaded_where_nothing_is_shared(suite: Suite) -> None:
+def test_reporting_is_not_loaded_when_nothing_is_shared(suite: Suite) -> None:
     suite.write(
         test_it="""
         import sys
@@ -201,7 +201,7 @@ def test_nothing_of_the_report_is_loaded_where_nothing_is_shared(suite: Suite) -
 
 @pytest.mark.parametrize("ini", ["auto", "never"])
 @pytest.mark.parametrize("quiet", [[], ["-q"]])
-def test_who_asks_for_durations_is_told_whose_they_are(suite: Suite, ini: str, quiet: list[str]) -> None:
+def test_durations_are_explained(suite: Suite, ini: str, quiet: list[str]) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -227,7 +227,7 @@ def test_who_asks_for_durations_is_told_whose_they_are(suite: Suite, ini: str, q
     if ini == "never":
         assert section == []
         return
-    # Which took longer is told by the unit tests: here a busy machine may decide.
+    # A busy machine decides here which took longer; the unit tests check the order.
     section[1:3] = sorted(section[1:3], key=lambda line: "setting up" in line)
     _check(
         section,
@@ -243,10 +243,10 @@ def test_who_asks_for_durations_is_told_whose_they_are(suite: Suite, ini: str, q
 # --- files -----------------------------------------------------------------------------------------------
 
 
-def test_the_same_outcome_as_json_and_as_a_trace(servers: Suite) -> None:
-    result = servers.run("--shared-report-json=out/facts.json", "--shared-trace=trace.json", "-q", workers=2)
+def test_json_report_and_trace(servers: Suite) -> None:
+    result = servers.run("--shared-report-json=out/report.json", "--shared-trace=trace.json", "-q", workers=2)
     result.assert_outcomes(passed=8)
-    report = json.loads((servers.path / "out" / "facts.json").read_text())
+    report = json.loads((servers.path / "out" / "report.json").read_text())
     assert report["version"] == 1
     assert report["workers"] == ["gw0", "gw1"]
     server, *others = report["setups"]
@@ -284,15 +284,24 @@ def _check_trace(trace: dict[str, Any]) -> None:
     [setup] = [event for event in trace["traceEvents"] if event["name"] == "set up 'server'"]
     [wait] = [event for event in trace["traceEvents"] if event["name"] == "wait for 'server'"]
     assert setup["tid"] != wait["tid"]
-    # Who waits gets the value as soon as it is there.
+    # A waiting worker gets the value as soon as it is ready.
     assert abs(setup["ts"] + setup["dur"] - wait["ts"] - wait["dur"]) < 2_000_000
 
 
-def test_the_files_of_a_run_that_shares_nothing(suite: Suite) -> None:
+def test_files_of_a_run_that_shares_nothing(suite: Suite) -> None:
     suite.write(test_it="def test_it(): pass")
-    suite.run("--shared-report-json=facts.json", "--shared-trace=trace.json", "-p", "no:terminal")
-    assert json.loads((suite.path / "facts.json").read_text())["setups"] == []
+    suite.run("--shared-report-json=report.json", "--shared-trace=trace.json", "-p", "no:terminal")
+    assert json.loads((suite.path / "report.json").read_text())["setups"] == []
     assert json.loads((suite.path / "trace.json").read_text())["traceEvents"] == []
+
+
+def test_files_that_cannot_be_written_do_not_fail_the_run(suite: Suite) -> None:
+    suite.write(conftest="@shared_session_scope_fixture\ndef db() -> int: return 1", test_it="def test_it(db): pass")
+    result = suite.run("--shared-report-json=conftest.py/report.json", "--shared-trace=.", "-W", "error", workers=1)
+    assert result.ret == pytest.ExitCode.OK
+    report, trace = _section(result)
+    assert report.startswith(f"cannot write {suite.path / 'conftest.py' / 'report.json'}: ")
+    assert trace.startswith(f"cannot write {suite.path}: ")
 
 
 # --- while it runs ---------------------------------------------------------------------------------------
@@ -306,22 +315,22 @@ SLOW = """
 SLOW_TEST = "@pytest.mark.parametrize('i', range(3))\ndef test_it(i, db): pass"
 
 
-def test_who_waits_for_a_slow_setup_is_told_while_it_runs(suite: Suite) -> None:
+def test_waiting_line_during_a_slow_setup(suite: Suite) -> None:
     suite.write(conftest=SLOW, test_it=SLOW_TEST)
     result = suite.run(workers=3)
     result.assert_outcomes(passed=3)
-    told = [line for line in result.outlines if "waiting for shared fixture" in line]
+    printed = [line for line in result.outlines if "waiting for shared fixture" in line]
     _check(
-        told[:1],
+        printed[:1],
         [
             r"GW, GW are waiting for shared fixture 'db' \(conftest.py:\d+\): GW has been setting it up for \d s",
         ],
     )
-    assert len(told) <= 2
+    assert len(printed) <= 2
 
 
 @pytest.mark.parametrize("quiet", ["-q", "-pno:terminal"])
-def test_nothing_is_told_where_pytest_is_quiet(suite: Suite, quiet: str) -> None:
+def test_no_waiting_line_when_pytest_is_quiet(suite: Suite, quiet: str) -> None:
     suite.write(conftest=SLOW, test_it=SLOW_TEST)
     result = suite.run(quiet, workers=2)
     assert result.ret == pytest.ExitCode.OK
@@ -407,17 +416,17 @@ def test_on_a_terminal_nothing_is_garbled(suite: Suite, plugin: str) -> None:
         suite.path.joinpath(f"{name}.py").write_text(LINES)
     arguments = ["-p", plugin] if plugin else []
     lines = _screen(suite, *arguments, "-p", "xdist", "-n", "3", "--dist", "loadfile", "--shared-report")
-    told = [line for line in lines if "db' (" in line and "setting it up" in line]
+    waits = [line for line in lines if "db' (" in line and "setting it up" in line]
     line = r"GW, GW are waiting for shared fixture 'db' \(conftest.py:\d+\): GW has been setting it up for \d s"
-    _check(told, [line] * len(told))
-    assert 1 <= len(told) <= 2
+    _check(waits, [line] * len(waits))
+    assert 1 <= len(waits) <= 2
     ticks = [line for line in lines if re.match(r"[ \w.]*[.✓]{2}", line)]
     assert sum(len(re.findall("✓" if plugin == "pytest_sugar" else r"\.(?!py)", line)) for line in ticks) == 18, lines
     assert any(re.fullmatch(HEAD, line) for line in lines)
     assert any("waiting for 'db' in gw" in line for line in lines)
 
 
-def test_on_a_terminal_what_workers_print_themselves_is_left(suite: Suite) -> None:
+def test_output_of_workers_on_the_terminal_is_left_alone(suite: Suite) -> None:
     suite.write(
         conftest="""
         import sys

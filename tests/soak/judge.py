@@ -140,7 +140,7 @@ def _not_lost(history: History, outcome: Outcome) -> Iterator[Violation]:
     for line in () if outcome.is_signalled else outcome.reported:
         # A signal may arrive between the last line of a cleanup and its record in the journal, and a death between the
         # record of a setup and its first line.
-        is_cut_off = any(f"worker {event.worker} died" in line for event in history.named("die"))
+        is_cut_off = any(f"worker {event.worker} crashed" in line for event in history.named("die"))
         is_before_first_line = is_cut_off and "while setting it up" in line
         if not is_before_first_line and not any(f"'{fixture}'" in line for fixture in lost):
             yield Violation("reported wrongly", line)

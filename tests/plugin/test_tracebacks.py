@@ -128,7 +128,7 @@ def test_what_a_users_store_raises_stays_in_sight(suite: Suite) -> None:
     )
     text = "\n".join(_lines(suite))
     assert 'raise RuntimeError("full")' in text
-    assert "its value could not be written to Full: RuntimeError: full; look at the store's write" in text
+    assert "its value could not be written to Full: RuntimeError: full; check the store's write()" in text
     assert "pytest_shared_session_scope/" not in text
 
 

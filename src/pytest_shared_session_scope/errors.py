@@ -1,6 +1,6 @@
-"""The exceptions that this package raises; imports nothing of the package.
+"""The exceptions of this package. Imports nothing from the package.
 
-They cross process borders, so each is rebuilt by `pickle` from the arguments it was made with.
+They cross process borders, so `pickle` rebuilds each from its constructor's arguments.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = [
 
 
 class SharedFixtureError(Exception):
-    """Something about a shared fixture is wrong; the base of every error of this package.
+    """The base of every error of this package: a shared fixture cannot be used.
 
     Attributes:
-        fixture: which fixture, and where it is defined: `'db' (tests/conftest.py:12)`.
-        reason: what happened and what to do about it.
+        fixture: the fixture's name and place: `'db' (tests/conftest.py:12)`.
+        reason: what happened, and what to do about it.
     """
 
     def __init__(self, fixture: str, reason: str) -> None:
@@ -36,22 +36,22 @@ class SharedFixtureError(Exception):
 
 
 class DefinitionError(SharedFixtureError, TypeError):
-    """The decorator was used wrongly: raised where the fixture is defined, or when it is first used."""
+    """The decorator is used wrongly. Raised where the fixture is defined, or when it is first used."""
 
 
 class AnnotationError(DefinitionError):
-    """The return annotation cannot be resolved, or pydantic can build no adapter for it."""
+    """The return annotation cannot be resolved, or pydantic cannot build an adapter for it."""
 
 
 class ProtocolError(SharedFixtureError):
-    """The fixture's generator yielded too often or too seldom for the way it is written."""
+    """The fixture's generator yielded too often, or not often enough, for the way it is written."""
 
 
 class CodecError(SharedFixtureError, ValueError):
-    """A value cannot travel to the other workers unaltered, or what was stored cannot be loaded.
+    """A value would not reach the other workers unaltered, or a stored value cannot be loaded.
 
     Attributes:
-        path: the place inside the value, `$` being the value itself: `$.items[3].key`.
+        path: the place inside the value, e.g. `$.items[3].key`; `$` is the value itself.
     """
 
     def __init__(self, fixture: str, reason: str, path: str = "$") -> None:
@@ -61,15 +61,15 @@ class CodecError(SharedFixtureError, ValueError):
 
 
 class StoreError(SharedFixtureError, OSError):
-    """What a store holds is truncated, garbled, foreign or missing, or it could not be written."""
+    """A stored value is truncated, garbled, foreign or missing, or could not be written."""
 
     def __str__(self) -> str:
-        # OSError formats two arguments as `[Errno x] y`; the MRO would pick that without this.
+        # Without this the MRO would pick OSError's, which formats two arguments as `[Errno x] y`.
         return SharedFixtureError.__str__(self)
 
 
 class SetupFailedError(SharedFixtureError):
-    """The fixture's setup failed in another worker, and is not tried again in this one.
+    """The fixture's setup failed in another worker and is not run again in this one.
 
     Attributes:
         worker: the id of the worker in which the setup failed.
@@ -86,7 +86,7 @@ class SetupFailedError(SharedFixtureError):
 
 
 class WaitTimeoutError(SharedFixtureError, TimeoutError):
-    """The fixture's `timeout` (seconds) passed while this worker waited for another one."""
+    """The fixture's `timeout` (seconds) passed while this worker waited for another."""
 
     def __str__(self) -> str:
         # See `StoreError.__str__`: TimeoutError is an OSError.
@@ -94,7 +94,7 @@ class WaitTimeoutError(SharedFixtureError, TimeoutError):
 
 
 class LockTimeoutError(WaitTimeoutError):
-    """A lock of the fixture `shared_lock` could not be had within its `timeout` (seconds).
+    """A lock of the fixture `shared_lock` could not be acquired within its `timeout` (seconds).
 
     Attributes:
         fixture: the lock's name, as a literal.

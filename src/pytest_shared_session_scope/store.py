@@ -1,6 +1,6 @@
-"""The stores that come with the package. Files live in the run's own directory, which only its user can read.
+"""The stores of the package, which keep values in files of the run's own directory, readable by its user alone.
 
-Imports neither pytest nor pydantic at run time, and filelock when the first lock is needed.
+Imports neither pytest nor pydantic at run time, and filelock only when the first lock is needed.
 """
 
 from __future__ import annotations
@@ -23,44 +23,44 @@ if TYPE_CHECKING:
 
 __all__ = ["FileStore", "Holds", "JsonStore", "LocalFileStoreMixin", "PickleStore"]
 
-# What a store takes: text (or bytes), any JSON value, or any object.
+# The kinds of data that a store can hold: text (or bytes), any JSON value, or any object.
 Holds = Literal["text", "json", "objects"]
 
 _MAGIC: Final = b"shared-session-scope 1 "
 _BLOCK: Final = 1 << 16
-# Bytes at each end of a payload that its checksum is of. A file that is cut off differs in length; the checksum of all
-# of a value of 100 MB would take as long as copying it.
+# The checksum covers this many bytes at each end of a payload. A file that is cut off differs in length anyway, and the
+# checksum of a whole value of 100 MB would take as long as copying it.
 _CHECKED: Final = 1 << 20
 
 
 class LocalFileStoreMixin:
-    """For stores that keep each value in a local file: subclasses write `read` and `write` over `_get_path`."""
+    """A base for stores that keep each value in a local file: subclasses add `read` and `write` and use `_get_path`."""
 
-    fixtures: list[str] = ["tmp_path_factory"]  # noqa: RUF012 - stores say theirs in the same way, with no ClassVar
+    fixtures: list[str] = ["tmp_path_factory"]  # noqa: RUF012 - stores of users declare theirs without ClassVar
 
     def _get_path(self, identifier: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """Return the path of the value's file, in a directory of the run that is there already."""
+        """Return the path of the value's file, in an existing directory of the run."""
         return Path(_values_directory(tmp_path_factory.getbasetemp()) + identifier)
 
     def lock(self, identifier: str, fixture_values: dict[str, Any]) -> AbstractContextManager[Any]:
-        """Return a lock between the run's workers."""
+        """Return a lock that one worker of the run holds at a time."""
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
         return locks.new_lock(path.with_name(f"{identifier}.lock"))
 
     def size(self, identifier: str, fixture_values: dict[str, Any]) -> int:
-        """Return how many bytes the value's file has, for the report."""
+        """Return the number of bytes in the value's file, for reports."""
         return os.stat(self._get_path(identifier, fixture_values["tmp_path_factory"])).st_size
 
     def delete(self, identifier: str, fixture_values: dict[str, Any]) -> None:
-        """Remove the value's file."""
+        """Delete the value's file if it exists."""
         fileio.remove(str(self._get_path(identifier, fixture_values["tmp_path_factory"])))
 
 
 class FileStore(LocalFileStoreMixin):
-    """Keeps text or bytes in a file, with its length and a checksum, so that half a file is never a value.
+    """A store for text or bytes. The file has a length and a checksum, so that half a file is never taken for a value.
 
-    The checksum is the CRC-32 of what is stored; where that is longer than 2 MiB, of its first and its last MiB. A
-    shared fixture's own short text is not written to a file of its own: it goes with what its workers note.
+    The checksum is the CRC-32 of the payload, or of its first and last MiB if it is longer than 2 MiB. The short text of
+    a shared fixture needs no file: it is kept in the fixture's journal.
     """
 
     holds: ClassVar[Holds] = "text"
@@ -68,7 +68,7 @@ class FileStore(LocalFileStoreMixin):
     def read(self, identifier: str, fixture_values: dict[str, Any]) -> Any:
         """Return the text or bytes that were written.
 
-        Raises `StoreValueNotExists` where nothing was, `StoreError` for a file that is not what was written.
+        Raises `StoreValueNotExists` if there are none, and `StoreError` if the file is not the one that was written.
         """
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
         try:
@@ -81,14 +81,14 @@ class FileStore(LocalFileStoreMixin):
             raise StoreError(identifier, f"the file {path} is not what was stored: {error}") from error
 
     def write(self, identifier: str, data: str | bytes, fixture_values: dict[str, Any]) -> None:
-        """Write text or bytes, whole or not at all."""
+        """Write text or bytes, completely or not at all."""
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
         header, payload = _frame(data)
         fileio.write_atomic(path, header, payload)
 
 
 class JsonStore(FileStore):
-    """Keeps what the built-in `json` module can carry, in a file."""
+    """A store for any value that the built-in `json` module can encode."""
 
     holds: ClassVar[Holds] = "json"
 
@@ -97,36 +97,36 @@ class JsonStore(FileStore):
         return json.loads(super().read(identifier, fixture_values))
 
     def write(self, identifier: str, data: Any, fixture_values: dict[str, Any]) -> None:
-        """Write a JSON value, whole or not at all."""
+        """Write a JSON value, completely or not at all."""
         super().write(identifier, json.dumps(data), fixture_values)
 
 
 class PickleStore(FileStore):
-    """Keeps any object that the built-in `pickle` module can carry, in a file.
+    """A store for any object that the built-in `pickle` module can serialize.
 
-    Loading a pickle can run code, so it is trusted as far as the run's directory is: only its user can write there.
+    Loading a pickle can run code. The file is trusted because only the run's user can write to the run's directory.
     """
 
     holds: ClassVar[Holds] = "objects"
 
     def read(self, identifier: str, fixture_values: dict[str, Any]) -> Any:
         """Return a copy of the object that was written; see `FileStore.read`."""
-        import pickle  # not for runs that pickle nothing
+        import pickle  # here: most runs pickle nothing
 
         return pickle.loads(super().read(identifier, fixture_values))  # noqa: S301 - see the class
 
     def write(self, identifier: str, data: Any, fixture_values: dict[str, Any]) -> None:
-        """Write an object, whole or not at all."""
+        """Write an object, completely or not at all."""
         import pickle
 
         super().write(identifier, pickle.dumps(data, pickle.HIGHEST_PROTOCOL), fixture_values)
 
 
 def holds_of(store: Any) -> Holds:
-    """Return what the store takes: what it says, else any object.
+    """Return the kind of data that the store holds: its attribute `holds`, else objects.
 
-    A subclass that reads and writes in its own way turns what it takes into what its base holds, as `JsonStore` does:
-    unless it says something else itself, that is any object.
+    A subclass that overrides both `read` and `write` converts the data that it is given to the kind that its base
+    holds, as `JsonStore` does. Unless it declares its own `holds`, it accepts objects.
     """
     overridden: set[str] = set()
     for cls in type(store).__mro__:
@@ -143,11 +143,11 @@ def holds_of(store: Any) -> Holds:
 def _values_directory(base: Path) -> str:
     # A worker's base directory lies inside the controller's; the run's directory is in the latter.
     parent = base if (base / NAME).is_dir() else base.parent
-    return os.path.join(parent, NAME, "values", "")  # text: to join two paths takes longer than to read a file
+    return os.path.join(parent, NAME, "values", "")  # text: joining two paths takes longer than reading a file
 
 
 def _frame(data: object) -> tuple[bytes, bytes]:
-    """Return the header and the bytes to store. Raises `TypeError` for what is neither text nor bytes."""
+    """Return the header and the bytes to store. Raises `TypeError` unless the data is text or bytes."""
     if isinstance(data, str):
         kind, payload = b"text", data.encode("utf-8", "surrogatepass")
     elif isinstance(data, bytes):
@@ -176,7 +176,7 @@ def _checksum(payload: bytes) -> int:
 
 
 def _read_parts(path: Path) -> tuple[bytes, bytes]:
-    """Return the header, with its line's end, and what follows it; a large payload is never in memory twice."""
+    """Return the header line and the payload; a large payload is never in memory twice."""
     descriptor = os.open(path, os.O_RDONLY | fileio.BINARY)
     try:
         content = os.read(descriptor, _BLOCK)

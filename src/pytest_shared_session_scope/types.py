@@ -1,4 +1,4 @@
-"""The public types: tokens, the store protocol and the annotation of a fixture that yields twice."""
+"""The public types: tokens, the protocols of stores and locks, and the annotation of a fixture that yields twice."""
 
 from __future__ import annotations
 
@@ -14,62 +14,61 @@ DataT = TypeVar("DataT")
 
 
 class CleanupToken(str, enum.Enum):
-    """What the second yield of a fixture that yields twice gets in the worker that has to clean up."""
+    """The token that the second yield of a fixture that yields twice returns in the worker that has to clean up."""
 
     LAST = "last"
 
 
 class SetupToken(enum.Enum):
-    """What the first yield gets, with `first=SetupToken.FIRST`, where the value has yet to be set up."""
+    """The token that the first yield returns, with `first=SetupToken.FIRST`, if the value has to be set up."""
 
     FIRST = "first"
 
 
 class StoreValueNotExists(Exception):  # noqa: N818 - the first release's name, which stores raise
-    """Raised by a store's `read` where nothing was written under the identifier."""
+    """Raised by a store's `read` if nothing was written under the identifier."""
 
 
 class Store(Protocol[DataT]):
-    """Where the values of shared fixtures are kept, so that every worker of a run can read them.
+    """A place for the values of shared fixtures that every worker of a run can read.
 
-    A store may also have `delete(identifier, fixture_values)`. It is then called once, when the value has been
-    cleaned up.
+    A store may also have `delete(identifier, fixture_values)`, which is called once, after the value's cleanup.
 
     `identifier` names one value of one run: letters, digits, `-`, `_` and `.`, at most 100 characters.
-    `fixture_values` holds the values of the fixtures that `fixtures` names.
+    `fixture_values` has the values of the fixtures that `fixtures` names.
     """
 
     @property
     def fixtures(self) -> Sequence[str]:
-        """The names of the fixtures the store needs; they are added to those of the decorated fixture."""
+        """The names of the fixtures that the store needs; they are added to those of the decorated fixture."""
         ...
 
     def read(self, identifier: str, fixture_values: dict[str, Any]) -> DataT:
-        """Return what was written. Raises `StoreValueNotExists` where nothing was."""
+        """Return the data that was written. Raises `StoreValueNotExists` if there is none."""
         ...
 
     def write(self, identifier: str, data: DataT, fixture_values: dict[str, Any]) -> object:
-        """Keep `data`. What is returned is ignored."""
+        """Keep the data. The return value is ignored."""
         ...
 
     def lock(self, identifier: str, fixture_values: dict[str, Any]) -> AbstractContextManager[Any]:
-        """Return a context manager that only one worker of the run is inside of at a time."""
+        """Return a context manager that one worker of the run can be inside of at a time."""
         ...
 
 
 class SharedLock(Protocol):
-    """What the fixture `shared_lock` gives: locks between the workers of a run, each known by a name."""
+    """The value of the fixture `shared_lock`: locks between the workers of a run, each identified by a name."""
 
     def __call__(self, name: str, timeout: float | None = None) -> AbstractContextManager[None]:
-        """Return a context manager that only one worker is inside of at a time, for one `name`.
+        """Return a context manager that one worker at a time can be inside of, for each `name`.
 
-        Raises `LockTimeoutError` when the lock could not be had within `timeout` seconds (None: no limit).
+        Raises `LockTimeoutError` if the lock cannot be acquired within `timeout` seconds (None: no limit).
         """
         ...
 
 
 class SharedValue:
-    """Marks the value's type inside `SharedGenerator[T]`, so that a `T` which admits `None` stays exact."""
+    """A marker of the value's type inside `SharedGenerator[T]`, so that a `T` that admits `None` stays exact."""
 
     def __repr__(self) -> str:
         return "SharedValue"
@@ -77,6 +76,6 @@ class SharedValue:
 
 SHARED_VALUE: Final = SharedValue()
 
-# The yielded type admits `None` for the first yield, which has no value yet; what is sent differs between the two
-# yields (the value or a token, then a token), which no generator type can say.
+# The yielded type admits `None` for the first yield, which has no value yet. The sent type differs between the two
+# yields (the value or a token, then a token), which no generator type can express.
 SharedGenerator = Generator[Annotated[T, SHARED_VALUE] | None, Any, None]

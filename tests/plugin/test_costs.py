@@ -26,7 +26,7 @@ count("adapters", TypeAdapter, "__init__")
 count("annotations", definition, "sharing_of")
 count("keys", identity, "identify")
 count("writes", JournalFile, "append")
-count("reads", JournalFile, "read_on")
+count("reads", JournalFile, "read_from")
 
 @shared_session_scope_fixture
 def twice() -> SharedGenerator[dict[str, int]]:

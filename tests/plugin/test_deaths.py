@@ -421,17 +421,17 @@ def test_who_waits_for_a_long_cleanup_adopts_what_another_leaves_meanwhile(suite
     """The long cleanup ends only when the other share is clean: the worker must not wait for the one alone."""
     suite.write(
         conftest="""
-        from pytest_shared_session_scope._session import takeover
+        from pytest_shared_session_scope._engine.engine import Engine
 
-        is_waited_for = takeover.is_waited_for
+        must_wait_for = Engine.must_wait_for
 
-        def noting(one, presence, *, may_adopt):
-            is_waited = is_waited_for(one, presence, may_adopt=may_adopt)
-            if is_waited and may_adopt and one.record.fixture_name == "long":
+        def noting(self, share, *, may_take_over):
+            is_waited = must_wait_for(self, share, may_take_over=may_take_over)
+            if is_waited and may_take_over and share.record.fixture_name == "long":
                 Path("waiting for the long one").touch()
             return is_waited
 
-        takeover.is_waited_for = noting
+        Engine.must_wait_for = noting
 
         @shared_session_scope_fixture
         def long() -> SharedGenerator[int]:

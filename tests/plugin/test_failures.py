@@ -250,12 +250,12 @@ def test_what_a_worker_took_and_could_not_keep_holds_up_nobody(suite: Suite, ord
         + """
 from pytest_shared_session_scope._engine import timings
 
-real_end = timings.Asking.end
-def end(self, taken):
-    if taken is not None and not taken.is_owner and self._key.startswith("once"):
+real_stop = timings.AcquireTimer.stop
+def stop(self, acquired):
+    if acquired is not None and not acquired.is_owner and self._key.startswith("once"):
         raise TimeoutError("just now")
-    return real_end(self, taken)
-timings.Asking.end = end
+    return real_stop(self, acquired)
+timings.AcquireTimer.stop = stop
 """,
         test_a=f"""
         def test_a({order}):

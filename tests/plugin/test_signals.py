@@ -121,15 +121,15 @@ def test_an_interrupt_while_a_dependent_is_let_go_of_in_the_run(suite: Suite) ->
         conftest="""
         from pytest_shared_session_scope._engine.engine import Engine
 
-        let_go = Engine.let_go
+        release = Engine.release
 
         def interrupted(self, share, **kwargs):
             if share.fixture_name == "client" and not Path("interrupted").exists():
                 Path("interrupted").touch()
                 raise KeyboardInterrupt
-            return let_go(self, share, **kwargs)
+            return release(self, share, **kwargs)
 
-        Engine.let_go = interrupted
+        Engine.release = interrupted
 
         @pytest.fixture(scope="session", params=[0, 1])
         def port(request):

@@ -237,7 +237,7 @@ def test_a_store_that_cannot_tell_a_size(suite: Suite) -> None:
 
 
 _NOT_STORED = "its value cannot be read: the file *shared-session-scope/values/* is not what was stored: "
-_GARBLED = "what its workers noted is garbled: {}; nothing but the plugin may write to *shares*db-*"
+_GARBLED = "its journal is garbled: {}; nothing but the plugin may write to *shares*db-*"
 # Of a value in a file of its own, and of one in the journal.
 BROKEN = {
     "truncated": (5000, "path.write_bytes(path.read_bytes()[:-1])", f"{_NOT_STORED}its length or checksum differs"),
@@ -252,7 +252,7 @@ BROKEN = {
         5000,
         "path.unlink()",
         "its value is gone from FileStore, though no worker has cleaned it up; was the run's directory removed while it "
-        "is in use[?]",
+        "was in use[?]",
     ),
     "unreadable": (
         5000,
@@ -299,9 +299,9 @@ def test_a_damaged_value_is_an_error_that_names_the_fixture(suite: Suite, times:
 
 
 JOURNALS = {
-    "record": ("b'\\npublish ready - {\"format\": 1}\\x1e'", "ShareRecord without 'fixture'"),
-    "foreign": ("b'hello'", "it does not begin as it was begun"),
-    "unknown word": ("b'\\nsing gw0\\x1e'", "'sing gw0' is nothing that a worker notes"),
+    "record": ("b'\\npublish ready 1 {\"format\": 1}\\x1e'", "None is not a valid Kind"),
+    "foreign": ("b'hello'", "it does not begin with a line feed"),
+    "unknown word": ("b'\\nsing gw0\\x1e'", "'sing gw0' is not a line of this format"),
     "no text": ("b'\\n\\xff\\x1e'", "*can't decode*"),
 }
 

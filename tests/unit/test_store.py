@@ -1,4 +1,4 @@
-"""Files that hold values: what was written comes back, what is not whole is an error, nobody else can read them."""
+"""Stored values come back, files that are not whole are errors, and only their user can read them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_file_begins_with_format_kind_length_and_checksum(values: dict[str, Any]
     assert file_of(values).read_bytes() == header.encode() + payload
 
 
-def test_later_value_takes_the_place_of_the_earlier(values: dict[str, Any]) -> None:
+def test_later_value_replaces_the_earlier_one(values: dict[str, Any]) -> None:
     FileStore().write(KEY, "long" * 1000, values)
     FileStore().write(KEY, "short", values)
     assert FileStore().read(KEY, values) == "short"
@@ -66,13 +66,13 @@ def test_later_value_takes_the_place_of_the_earlier(values: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("data", [None, 1, ["a"], bytearray(b"a")], ids=ascii)
-def test_file_store_refuses_what_is_neither_text_nor_bytes(values: dict[str, Any], data: Any) -> None:
+def test_file_store_refuses_data_that_is_neither_text_nor_bytes(values: dict[str, Any], data: Any) -> None:
     with pytest.raises(TypeError, match=f"the store holds text or bytes, not {type(data).__name__}"):
         FileStore().write(KEY, data, values)
     assert not file_of(values).exists()
 
 
-def test_nothing_was_written(values: dict[str, Any]) -> None:
+def test_value_that_was_never_written(values: dict[str, Any]) -> None:
     for store in (FileStore(), JsonStore(), PickleStore()):
         with pytest.raises(StoreValueNotExists):
             store.read(KEY, values)
@@ -124,7 +124,7 @@ def test_large_values_come_back(values: dict[str, Any], data: str | bytes) -> No
 
 
 @pytest.mark.parametrize("place", [100, 1 << 20, -(1 << 20), -1])
-def test_large_file_that_is_another_at_either_end_is_an_error(values: dict[str, Any], place: int) -> None:
+def test_large_file_that_differs_at_either_end_is_an_error(values: dict[str, Any], place: int) -> None:
     FileStore().write(KEY, LARGE, values)
     content = bytearray(file_of(values).read_bytes())
     content[place] ^= 1
@@ -157,7 +157,7 @@ def test_delete(values: dict[str, Any]) -> None:
     FileStore().write(KEY, "value", values)
     FileStore().delete(KEY, values)
     assert not file_of(values).exists()
-    FileStore().delete(KEY, values)  # what is gone is no error
+    FileStore().delete(KEY, values)  # deleting it again is not an error
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such permissions")

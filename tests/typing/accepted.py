@@ -1,4 +1,4 @@
-"""Uses that type checkers accept, and what they take a decorated fixture for. Checked, never run."""
+"""Uses that type checkers accept, with the types that they infer for decorated fixtures. Checked, never run."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class UntypedStore(JsonStore):
     fixtures = ["tmp_path_factory", "database"]
 
 
-# The three ways of writing, bare and called, by both decorators.
+# The three styles, bare and called, with both decorators.
 
 
 @shared_session_scope_fixture
@@ -191,7 +191,7 @@ assert_type(json_once_when_called(), Schema | None)
 assert_type(json_twice(), Schema)
 assert_type(twice_when_called(), dict[str, list[int]])
 assert_type(json_returned_when_called(), int | None)
-assert_type(optional_twice(), Schema)  # what the decorator's docstring says cannot be told
+assert_type(optional_twice(), Schema)  # a limit that the decorator's docstring names
 assert_type(shared_list(datetime.now)(), list[datetime])
 assert_type(shared_by_json(datetime.now, "now")(), datetime)
 assert_type(shared_once(datetime.now)(), Box[datetime])
@@ -391,7 +391,7 @@ assert_type(parsed(), str)
 assert_type(parsed_by_a_class(), Schema)
 
 
-# Stores: the package's, written for the first release, and written from nothing.
+# Stores: the package's, one written for the first release, and one without a base class.
 
 
 int_store: Store[int] = IntStore()
@@ -447,7 +447,7 @@ def parsed_from_rows() -> list[str]:
 
 
 @shared_session_scope_fixture(FileStore(), serialize=to_rows, deserialize=from_rows)
-def rows_in_a_store_of_text() -> Schema:  # what the decorator's docstring says cannot be told
+def rows_in_a_store_of_text() -> Schema:  # a limit that the decorator's docstring names
     return Schema("x")
 
 

@@ -1,4 +1,4 @@
-"""The later releases' names as type checkers take them. Checked, never run."""
+"""The names of the later releases of 0.x as type checkers see them. Checked, never run."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ assert_type(opted_out_and_parsed(), str)
 assert_type(parsed(), str)
 
 
-# What is refused.
+# Uses that type checkers refuse.
 
 
 @shared_session_scope_json(first=SetupToken.FIRST)  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType]

@@ -1,6 +1,6 @@
-"""Uses that type checkers refuse, each with the errors that it must get. Checked, never run.
+"""Uses that type checkers refuse, each with the errors that they must report. Checked, never run.
 
-An error that is no longer reported is one as well: both checkers are told to report ignores that ignore nothing.
+An error that is no longer reported fails too, because both checkers report unused ignores.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytest_shared_session_scope import (
     shared_session_scope_fixture,
 )
 
-# `serialize` and `deserialize` that do not fit each other, the store, the fixture's type.
+# `serialize` and `deserialize` that do not fit each other, the store, or the fixture's type.
 
 
 @shared_json_scope_fixture(serialize=to_rows, deserialize=from_bytes)  # type: ignore[misc]  # pyright: ignore[reportArgumentType,reportCallIssue,reportUntypedFunctionDecorator]
@@ -194,7 +194,7 @@ def name() -> int:
     return 1
 
 
-# Something that is no store.
+# Objects that do not implement `Store`.
 
 
 @shared_session_scope_fixture("database")  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType,reportCallIssue,reportUntypedFunctionDecorator]
@@ -232,7 +232,7 @@ def no_store_for_metadata() -> int:
     return 1
 
 
-# What is yielded.
+# Wrong yields.
 
 
 @shared_session_scope_fixture
@@ -264,6 +264,6 @@ def a_token_taken_for_another() -> Generator[int | None, CleanupToken | int | No
     print(token)
 
 
-# What is taken for something else than it gives.
+# A wrong type for a fixture's value.
 
 taken: str = another_only_yield()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]

@@ -1,4 +1,4 @@
-"""Functions whose annotations are strings, as `from __future__ import annotations` makes them, and what they share."""
+"""Functions with strings as annotations, through `from __future__ import annotations`, and how they share."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Class:
 
 
 class Later:
-    """Defined after what is annotated with it."""
+    """A class that is defined after the functions that are annotated with it."""
 
 
 SHARED: list[tuple[Function, Kind, object]] = [

@@ -1,4 +1,4 @@
-"""A suite that uses everything the later releases of 0.x had, as their users did, and what its fixtures are to do."""
+"""A suite that uses every feature of the later releases of 0.x, with the setups and cleanups that it must cause."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_shared_session_scope.types import Store as TheStore, StoreValueNotEx
 assert (TheStore, NotThere) == (Store, StoreValueNotExists)
 FIRST = SetupToken.FIRST
 
-# Returned, and yielded twice.
+# Fixtures that return, and fixtures that yield twice.
 
 @shared_session_scope_json()
 def port_numbers():
@@ -31,7 +31,7 @@ def account():
     if token is CleanupToken.LAST:
         log("cleanup", "account")
 
-# What JSON cannot carry: pickled, converted, parsed.
+# Values that JSON cannot represent: pickled, converted, parsed.
 
 class Robot:
     def __init__(self, arms):
@@ -87,7 +87,7 @@ def configured_client():
         found = {"host": "remote", "port": 81}
     yield found
 
-# Annotated, though with what says that it yields once.
+# A generator that yields twice, annotated as if it yielded once.
 
 @shared_session_scope_json()
 def loosely() -> Iterator[list[int]]:
@@ -114,7 +114,7 @@ def make(number):
 
 its_typed = make(5)
 
-# pytest's own options, other fixtures, and pytest's cache.
+# Options of pytest, other fixtures, and pytest's cache.
 
 @shared_session_scope_json(params=["a", "b"], ids=["first", "second"])
 def letter(request, account):
@@ -165,7 +165,7 @@ def use_id(known_ids):
     yield use
     assert used == known_ids
 
-# Stores of one's own.
+# Custom stores.
 
 class Grid:
     def __init__(self, rows):
@@ -191,7 +191,7 @@ def grid():
         found = Grid([["x", "y"], ["o", "x"]])
     yield found
 
-# As the package's JsonStore does: over a store of text, with another form of its own.
+# A store that converts to text over a store of text, as the package's JsonStore does.
 class GridInJson(FileStore):
     def read(self, identifier, fixture_values):
         return Grid(json.loads(super().read(identifier, fixture_values)))

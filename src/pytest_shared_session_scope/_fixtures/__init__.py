@@ -1,1 +1,1 @@
-"""From the function a user decorates to a fixture definition: decorators, annotations, validation."""
+"""Shared fixtures as users write them: decorators, annotations, validation, and the three styles of functions."""

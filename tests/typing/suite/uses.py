@@ -1,4 +1,4 @@
-"""What a conftest's fixtures are for whoever imports from it. Checked, never run."""
+"""The types of a conftest's fixtures for modules that import them. Checked, never run."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def bucket(note: Callable[[str, str], None]) -> SharedGenerator[Bucket]:
     if bucket is None:  # no worker has created it yet
         note("set up", "bucket")
         bucket = Bucket(Path(tempfile.mkdtemp(prefix="bucket-")))
-    token: CleanupToken | None = yield bucket  # here this worker's tests run
+    token: CleanupToken | None = yield bucket  # this worker's tests run here
     if token is CleanupToken.LAST:  # no worker uses it any more
         shutil.rmtree(bucket.path)
         note("cleaned up", "bucket")

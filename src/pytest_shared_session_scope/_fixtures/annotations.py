@@ -41,8 +41,8 @@ def sharing_of(function: Callable[..., Any], fixture: str, enclosing: dict[str, 
     """Return how the function shares.
 
     `enclosing` are the names that its definition could use beside the module's: the locals of a function or class
-    body. Raises `NameError` if a name in the annotation is not defined, `DefinitionError` if the annotation does not fit the
-    function.
+    body. Raises `NameError` if a name in the annotation is not defined, `DefinitionError` if the annotation does not
+    fit the function.
     """
     annotation = _return_type(function, fixture, enclosing)
     if not inspect.isgeneratorfunction(function):

@@ -113,7 +113,7 @@ class Definition:
 
     def value(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the value that tests get. pytest calls this in place of the decorated function."""
-        # Saves 25 ms in processes that only collect, such as the controller: they do not need the engine.
+        # Saves 25 ms in processes that only collect, such as the controller.
         from pytest_shared_session_scope._session.setup import value_of
 
         return value_of(self, args, kwargs)
@@ -234,10 +234,8 @@ def check_options(fixture: str, *, store: Any, timeout: Any, scope: Any, first: 
         raise DefinitionError(fixture, f"the store is a class; pass an instance: {store.__name__}()")
     missing = [name for name in ("fixtures", "read", "write", "lock") if not hasattr(store, name)]
     if store is not None and missing:
-        raise DefinitionError(
-            fixture,
-            f"the store, a {type(store).__name__}, has no {', '.join(missing)}; implement the protocol types.Store",
-        )
+        lack = f"the store, a {type(store).__name__}, has no {', '.join(missing)}"
+        raise DefinitionError(fixture, f"{lack}; implement the protocol types.Store")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0):
         raise DefinitionError(fixture, f"timeout must be a positive number of seconds, got {timeout!r}")
     if first is not None and first is not SetupToken.FIRST:

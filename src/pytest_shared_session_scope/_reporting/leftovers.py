@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -52,12 +53,15 @@ class Leftovers:
         """Note that a run has ended, with the lines about the shares that it did not clean up."""
         return self._write(run, {"lines": lines} if lines else None)
 
-    def report(self) -> list[str]:
-        """Return what earlier runs did not clean up, each line once. End runs whose processes are all dead."""
+    def report(self, describe: Callable[[Path], list[str]]) -> list[str]:
+        """Return what earlier runs did not clean up, each line once. End runs whose processes are all dead.
+
+        `describe` returns the lines about what is in a run's directory.
+        """
         lines: list[str] = []
         for path in sorted(self.directory.glob("*.json")) if self.directory else []:
             try:
-                lines += _report_one(path)
+                lines += _report_one(path, describe)
             except FileNotFoundError:
                 pass  # another process reports or ends this run at the same moment
             except (OSError, ValueError) as error:
@@ -78,13 +82,13 @@ class Leftovers:
         return None
 
 
-def _report_one(path: Path) -> list[str]:
+def _report_one(path: Path, describe: Callable[[Path], list[str]]) -> list[str]:
     """Return the lines of one run and forget the run; nothing while it is going on."""
     entry = _parse(path.read_bytes())
     if isinstance(entry, Path) and membership.Workers(entry, "").is_any_alive():
         return []
     path.unlink()  # first, so that only one of several runs that start together reports it
-    return end_dead_run(entry) if isinstance(entry, Path) else entry
+    return end_dead_run(entry, describe) if isinstance(entry, Path) else entry
 
 
 def _parse(text: bytes) -> Path | list[str]:
@@ -99,15 +103,12 @@ def _parse(text: bytes) -> Path | list[str]:
             raise ValueError("it was not written by pytest_shared_session_scope")
 
 
-def end_dead_run(directory: Path) -> list[str]:
+def end_dead_run(directory: Path, describe: Callable[[Path], list[str]]) -> list[str]:
     """Remove the directory of a run whose processes are dead; return what the run did not clean up.
 
     Raises `FileNotFoundError` if another process does the same at this moment, or if the directory is gone.
     """
-    # Not at the top: every run looks for leftovers, few find any, and these modules take 12 ms to import.
-    from pytest_shared_session_scope._reporting import outcome, summary
-
     mine = directory.rename(directory.with_name(f"{directory.name}-{os.getpid()}"))
-    lines = summary.not_cleaned_up(outcome.read(mine, {}))
+    lines = describe(mine)
     remove_directory(mine)
     return lines

@@ -70,8 +70,12 @@ class RunReport:
         ]
         self._problems.extend(filter(None, messages))
 
+    def left_in(self, directory: Path) -> list[str]:
+        """Return a line for each share that an earlier run, with this directory, did not clean up."""
+        return summary.not_cleaned_up(read(directory, {}))
+
     def not_cleaned_up(self, directory: Path | None) -> list[str]:
-        """Return a line for each share that was not cleaned up."""
+        """Return a line for each share that this run did not clean up."""
         return summary.not_cleaned_up(self._outcome(directory))
 
     def print(self, reporter: pytest.TerminalReporter | None, directory: Path | None) -> None:

@@ -61,7 +61,10 @@ class Controller:
 
     def pytest_report_header(self) -> list[str]:
         """Report what earlier runs did not clean up."""
-        return [f"an earlier run: {line}" for line in self._leftovers.report()]
+        return [f"an earlier run: {line}" for line in self._leftovers.report(self._left_in)]
+
+    def _left_in(self, directory: Path) -> list[str]:
+        return self._report.left_in(directory)
 
     # -- workers
 

@@ -12,11 +12,13 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from pytest_shared_session_scope._engine.engine import NothingToTakeOverError
+from pytest_shared_session_scope._reporting import outcome, summary
 from pytest_shared_session_scope._reporting.leftovers import Leftovers, end_dead_run
 from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._session.held import shares_of
@@ -154,4 +156,8 @@ def end_in_place_of_controller(worker: Worker) -> None:
         worker.shares.engine.release_liveness_lock()
     if not membership.Workers(directory, "").is_any_alive():
         with contextlib.suppress(FileNotFoundError):  # another worker was as fast, and does it
-            Leftovers.in_cache(getattr(worker.config, "cache", None)).end(worker.run, end_dead_run(directory))
+            Leftovers.in_cache(getattr(worker.config, "cache", None)).end(worker.run, end_dead_run(directory, _left_in))
+
+
+def _left_in(directory: Path) -> list[str]:
+    return summary.not_cleaned_up(outcome.read(directory, {}))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,6 @@ from pytest_shared_session_scope._engine.release import Verdict
 from pytest_shared_session_scope._run import membership
 from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._session.pytest_internals import dependencies_of
-from pytest_shared_session_scope._session.timer import WaitingClock
 from pytest_shared_session_scope.types import CleanupToken
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_shared_session_scope._engine.values import Share
     from pytest_shared_session_scope._session.identity import Identity
     from pytest_shared_session_scope._session.setup import Style
-    from pytest_shared_session_scope._session.worker import Worker
+    from pytest_shared_session_scope._session.worker import Timer, Worker
 
 __tracebackhide__ = True  # pytest shows users their own frames
 
@@ -42,6 +43,29 @@ class Held:
     value: object = None
     is_owner: bool = False
     dependents: list[str] = dataclasses.field(default_factory=list[str])
+
+
+class WaitingClock:
+    """The engine's clock, which stops pytest-timeout's timer while this worker waits; all in seconds."""
+
+    def __init__(self, timer: Timer) -> None:
+        self._timer = timer
+
+    def time(self) -> float:
+        """Return the seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return the seconds of a clock that never goes backwards."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Suspend this worker."""
+        time.sleep(seconds)
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Return a context manager to be entered while this worker waits for others."""
+        return self._timer.put_off()
 
 
 class Shares:

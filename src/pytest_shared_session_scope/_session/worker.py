@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_shared_session_scope._run.membership import Progress, Workers, WorkerState, progress_path
-from pytest_shared_session_scope._session.timer import Timer
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._session.held import Shares
@@ -182,3 +182,33 @@ def _stops_by_itself(session: pytest.Session) -> bool:
     if maxfail and session.testsfailed >= maxfail:
         return False
     return bool(session.shouldstop or session.shouldfail)
+
+
+class Timer:
+    """The timer that pytest-timeout has set, so that waiting for other workers does not count as a test's own time."""
+
+    def __init__(self) -> None:
+        self._set: tuple[pytest.Item, Any, float] | None = None
+
+    def note_set(self, item: pytest.Item, settings: Any) -> None:
+        """Note that the timer is set; `settings.timeout` is in seconds."""
+        self._set = (item, settings, time.monotonic())
+
+    def note_cancelled(self) -> None:
+        """Note that no timer is set."""
+        self._set = None
+
+    @contextlib.contextmanager
+    def put_off(self) -> Generator[None, None, None]:
+        """Stop the timer, inside; afterwards it goes on with the time it had left."""
+        if self._set is None:
+            yield
+            return
+        item, settings, since = self._set
+        hook = item.config.hook
+        left = max(settings.timeout - (time.monotonic() - since), 0.001)  # 0 would mean no timer at all
+        hook.pytest_timeout_cancel_timer(item=item)
+        try:
+            yield
+        finally:
+            hook.pytest_timeout_set_timer(item=item, settings=settings._replace(timeout=left))

@@ -12,7 +12,8 @@ from pytest_shared_session_scope._run.fileio import create_directory
 from pytest_shared_session_scope._run.journal import Kind, ShareRecord, State
 from pytest_shared_session_scope._run.membership import Workers
 from pytest_shared_session_scope._run.share_journal import ShareJournal
-from pytest_shared_session_scope._session.timer import Timer, WaitingClock
+from pytest_shared_session_scope._session.held import WaitingClock
+from pytest_shared_session_scope._session.worker import Timer
 
 LAST, LEAVE, STAY, WAIT = Verdict.LAST, Verdict.LEAVE, Verdict.STAY, Verdict.WAIT
 

@@ -14,7 +14,8 @@ from pytest_shared_session_scope._engine.values import Share
 from pytest_shared_session_scope._run.fileio import create_directory, remove_directory
 from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._run.membership import Workers
-from pytest_shared_session_scope._session.timer import Timer, WaitingClock
+from pytest_shared_session_scope._session.held import WaitingClock
+from pytest_shared_session_scope._session.worker import Timer
 
 ACQUISITIONS = [
     Acquisition("db-1", "test_it.py::test_a[\ud800]", 1000.0, 0.0, AcquireOutcome.SET_UP, 2.5, 1),

@@ -34,10 +34,10 @@ def check_parameters(metafunc: pytest.Metafunc) -> None:
     shared = {name: definition for name, definition in single.items() if definition is not None}
     if not shared or not metafunc.config.getini(CHECK_INI):
         return
-    checked = metafunc.config.stash.setdefault(_CHECKED, set())
+    judged, checked = shared.keys() - _parametrized(metafunc), metafunc.config.stash.setdefault(_CHECKED, set())
     fixtures = [(fixture.func, fixture.argnames) for found in definitions.values() for fixture in found]
     for function, names in [(metafunc.function, argnames), *fixtures]:
-        for name in (shared.keys() - _parametrized(metafunc)).intersection(names):
+        for name in judged.intersection(names):
             if (function, name, shared[name]) not in checked:
                 checked.add((function, name, shared[name]))
                 _check(function, name, shared[name], metafunc.config)

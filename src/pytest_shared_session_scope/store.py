@@ -59,8 +59,8 @@ class LocalFileStoreMixin:
 class FileStore(LocalFileStoreMixin):
     """A store for text or bytes. The file has a length and a checksum, so that half a file is never taken for a value.
 
-    The checksum is the CRC-32 of the payload, or of its first and last MiB if it is longer than 2 MiB. The short text
-    of a shared fixture needs no file: it is kept in the fixture's journal.
+    The checksum is the CRC-32 of the payload, or of its first and last MiB if it is longer than 2 MiB. A shared
+    fixture's short text needs no file: it is kept in the fixture's journal.
     """
 
     holds: ClassVar[Holds] = "text"

@@ -247,7 +247,7 @@ def test_a_lock_that_is_entered_twice_says_so(suite: Suite) -> None:
     suite.run().stdout.fnmatch_lines(
         [
             "E*LockTimeoutError: shared lock 'name': worker master waited 0.05 s for it, and has held it itself for * s, "
-            "since test_it.py::test_it (call); it can be entered once at a time: leave it first"
+            "since test_it.py::test_it (call); a named lock cannot be entered twice: leave it first"
         ]
     )
 

@@ -1,4 +1,4 @@
-"""What happened to the shares of a simulated run, judged at once against what the engine promises."""
+"""The history of the shares in a simulated run, checked at every step against the engine's promises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Setup:
     """One setup of a share, its value being its number.
 
     `state` is `begun`, `done` (the engine has published it), `failed`, `interrupted` or `clean`. `holders` are the
-    workers whose tests have the value. `cleaner` is the worker that was told to clean up last.
+    workers whose tests have the value. `cleaner` is the last worker that began to clean it up.
     """
 
     key: str
@@ -31,7 +31,7 @@ class Setup:
 
 
 class History:
-    """The setups of each share, in order. A worker is alive, dead or has ended; see `is_alive`."""
+    """The setups of each share, in order."""
 
     def __init__(self) -> None:
         self.setups: dict[str, list[Setup]] = {}
@@ -48,7 +48,7 @@ class History:
     def took(self, key: str, number: object, worker: Any, since: int) -> Setup:
         setup = next(setup for setup in self.setups[key] if setup.number == number)
         if setup.state == "begun":
-            setup.state = "done"  # published, but its owner was stopped or died before it could say so
+            setup.state = "done"  # published, but its owner was stopped or died before it noted that
         assert setup.state == "done", f"{worker.name} got the value of {setup}"
         is_left = setup.cleaner is None or (not setup.cleaner.is_alive and worker.is_taking_over)
         assert is_left, f"{worker.name} got the value of {setup}, which is being cleaned up"
@@ -60,7 +60,7 @@ class History:
         return setup
 
     def left(self, setup: Setup, worker: Any) -> None:
-        """Note that a worker lets go, or is dead."""
+        """Note that a worker has released a share, or is dead."""
         setup.holders.discard(worker)
         self.now += 1
         setup.left_at = self.now
@@ -85,8 +85,8 @@ class History:
         return [setup for setups in self.setups.values() for setup in setups]
 
 
-def is_over(setup: Setup, asking: Any) -> bool:
-    """Say whether a worker that asks may set the share up again after this setup."""
+def is_over(setup: Setup, acquirer: Any) -> bool:
+    """Whether a worker that acquires the share may set it up again after this setup."""
     if setup.state == "begun":
         return not setup.owner.is_alive
     if setup.state == "interrupted":
@@ -94,6 +94,6 @@ def is_over(setup: Setup, asking: Any) -> bool:
     if setup.kind is Kind.YIELDS_ONCE and setup.state == "done" and not setup.cleaner:
         return not setup.owner.is_alive
     if setup.cleaner is not None and (setup.state == "clean" or not setup.cleaner.is_alive):
-        # Who asks again after it had begun to end, or was started in place of one that had, comes too late for it.
-        return bool(asking.has_torn_down or asking.started_at > setup.cleaned_at or setup.cleaner.is_impatient)
+        # A worker that acquires it again after beginning to end, or that replaces one that had, comes too late for it.
+        return bool(acquirer.has_torn_down or acquirer.started_at > setup.cleaned_at or setup.cleaner.is_impatient)
     return False

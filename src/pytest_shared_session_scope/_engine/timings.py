@@ -126,6 +126,7 @@ def read(directory: Path) -> dict[str, list[Acquisition]]:
     found: dict[str, list[Acquisition]] = {}
     for path in sorted((directory / "timings").glob("*.json")):
         fields: list[dict[str, Any]] = json.loads(path.read_text("utf-8", "surrogatepass"))
-        acquisitions = [Acquisition(**{**each, "outcome": AcquireOutcome(each["outcome"])}) for each in fields]
-        found[fileio.unquoted(path.stem)] = acquisitions
+        for each in fields:
+            each["outcome"] = AcquireOutcome(each["outcome"])
+        found[fileio.unquoted(path.stem)] = [Acquisition(**each) for each in fields]
     return found

@@ -1,4 +1,4 @@
-"""Steps that no signal comes between."""
+"""Signals that arrive during a protected step are handled at its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from pytest_shared_session_scope._engine.signals import held_back
 
 
-def test_ctrl_c_comes_at_the_end() -> None:
+def test_ctrl_c_is_handled_at_the_end() -> None:
     done: list[str] = []
 
     def run() -> None:
@@ -26,14 +26,14 @@ def test_ctrl_c_comes_at_the_end() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_what_is_raised_inside_is_raised_and_signals_come_again() -> None:
+def test_error_inside_is_raised_and_signals_are_handled_again() -> None:
     with pytest.raises(ValueError, match="mine"), held_back():
         raise ValueError("mine")
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
 
-def test_one_inside_another_holds_back_to_the_end_of_the_outer() -> None:
+def test_nested_step_holds_signals_back_to_the_end_of_the_outer_one() -> None:
     done: list[str] = []
 
     def run() -> None:
@@ -47,7 +47,7 @@ def test_one_inside_another_holds_back_to_the_end_of_the_outer() -> None:
     assert done == ["outer"]
 
 
-def test_a_signal_without_a_handler_in_python_is_left_alone() -> None:
+def test_signal_without_a_python_handler_is_left_alone() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with held_back():
@@ -69,7 +69,7 @@ def test_other_threads_are_left_alone() -> None:
     assert found == [signal.getsignal(signal.SIGINT)]
 
 
-def test_all_that_came_is_handled_though_the_first_of_it_raises() -> None:
+def test_every_signal_is_handled_even_if_the_first_handler_raises() -> None:
     handled: list[str] = []
 
     def fail(*_: object) -> None:

@@ -1,8 +1,5 @@
 """Where a difference was found, and what the annotation says there. Imports `_hints` and `_secrets`."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import dataclasses
@@ -83,12 +80,12 @@ UNKNOWN: Final = _Unknown()
 
 def fitting(tp: Any, value: object) -> list[Any]:
     """Return the members of a union, or the type itself, that the value's very class belongs to."""
-    return [member for member in members_of(tp) if type(value) in classes_of(member)]
+    return [member for member in members_of(unwrapped(tp)) if type(value) in classes_of(member)]
 
 
 def _inner(tp: Any, step: Step) -> Any:
     """Return the annotation of what the step leads to."""
-    tp = unwrapped(next(iter(fitting(tp, step.owner)), members_of(tp)[0]))
+    tp = unwrapped(next(iter(fitting(tp, step.owner)), members_of(unwrapped(tp))[0]))
     origin, arguments = get_origin(tp), get_args(tp)
     if step.kind == "attribute":
         return hint_of(type(step.owner), step.name, UNKNOWN)

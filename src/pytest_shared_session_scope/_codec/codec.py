@@ -1,8 +1,5 @@
 """Turns the value of a shared fixture into what a store holds, and back. It, and what it uses, import pydantic."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import contextlib

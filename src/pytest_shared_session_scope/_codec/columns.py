@@ -1,8 +1,5 @@
 """What a value and its copy hold, side by side, and where it was found. Imports nothing of the package."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import dataclasses

@@ -5,9 +5,6 @@ that run in C. A user's `__eq__` is never believed: it may find the partner of a
 the walk says whether the two are the same.
 """
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import collections

@@ -1,8 +1,5 @@
 """Puts a refusal into a sentence: the fact, the place, the cure. Tells no secret."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import re
@@ -20,11 +17,11 @@ from pytest_shared_session_scope._codec.formatting import (
     is_typed,
     named_after,
     path_of,
-    type_name,
     with_class,
 )
 from pytest_shared_session_scope._codec.redaction import Steps, fields_of, holds_secret, parts_of
 from pytest_shared_session_scope._codec.suggestions import BY_OBJECT, OPT_OUT
+from pytest_shared_session_scope._codec.type_hints import type_name
 
 # What pydantic says of a cycle, in part.
 HOLDS_ITSELF: Final = "id repeated"

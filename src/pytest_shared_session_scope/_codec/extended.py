@@ -6,9 +6,6 @@ A class of a user's is carried by the TypedDict of its fields, a union by the pl
 Building again runs none of the user's code but a model's own validators.
 """
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import enum

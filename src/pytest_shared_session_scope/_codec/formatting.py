@@ -1,8 +1,5 @@
 """Puts values, types and paths into words. Runs no user's `__repr__` and prints no secret. Imports no pydantic."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import collections
@@ -17,11 +14,12 @@ import re
 import types
 import uuid
 import zoneinfo
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from pytest_shared_session_scope._codec.columns import ABSENT, Difference, Step
 from pytest_shared_session_scope._codec.redaction import Steps, has_secret, holds_secret, is_secret, is_secret_field
 from pytest_shared_session_scope._codec.scalars import zone_of
+from pytest_shared_session_scope._codec.type_hints import type_name
 
 # --- naming things ---------------------------------------------------------------------------------------
 
@@ -41,18 +39,6 @@ def an(name: str) -> str:
 def class_name(value: object) -> str:
     """Return the name of a value's class."""
     return type_name(type(value))
-
-
-def type_name(tp: Any) -> str:
-    """Return a type as one writes it, without the modules and functions it is defined in."""
-    if tp is type(None):
-        return "None"
-    text = tp.__qualname__ if isinstance(tp, type | types.FunctionType) and not get_args(tp) else str(tp)
-    return (
-        re.sub(r"(?:\w+\.(?:<locals>\.)?)+(?=\w)", "", text)
-        if "<locals>" in text or text is not getattr(tp, "__qualname__", "")
-        else text
-    )
 
 
 _SHOWN: Final = (

@@ -3,9 +3,6 @@
 Imports `_column` and `_leaves`.
 """
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import functools

@@ -1,8 +1,5 @@
 """Finds what must not be told, and everything else that is in a value. Imports only `_column`."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import collections

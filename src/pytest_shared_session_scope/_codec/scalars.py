@@ -4,9 +4,6 @@ A leaf is compared with `==` where its class is Python's own and means by it wha
 that is made of it. No code of a user's class runs.
 """
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import datetime

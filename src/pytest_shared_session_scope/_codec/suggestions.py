@@ -1,8 +1,5 @@
 """Says what was lost of a value and what to do about it. Imports nothing that touches files or knows pytest."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import collections
@@ -19,9 +16,9 @@ import typing_extensions
 from pytest_shared_session_scope._codec import scalars
 from pytest_shared_session_scope._codec.cases import UNKNOWN, Case, fitting
 from pytest_shared_session_scope._codec.columns import ABSENT
-from pytest_shared_session_scope._codec.formatting import class_name, is_typed, named_after, shown, type_name
+from pytest_shared_session_scope._codec.formatting import class_name, is_typed, named_after, shown
 from pytest_shared_session_scope._codec.redaction import is_secret
-from pytest_shared_session_scope._codec.type_hints import classes_of, is_kept_out, members_of, unwrapped
+from pytest_shared_session_scope._codec.type_hints import classes_of, is_excluded, members_of, type_name, unwrapped
 
 OPT_OUT: Final = "pass serialize= and deserialize="
 BY_OBJECT: Final = f"{OPT_OUT}, or store=PickleStore()"
@@ -37,7 +34,7 @@ def _cure_excluded(case: Case) -> str | None:
         field = (
             getattr(type(step.owner), "__pydantic_fields__", {}).get(step.name) if step.kind == "attribute" else None
         )
-        if field is not None and is_kept_out(field):
+        if field is not None and is_excluded(field):
             cls = class_name(step.owner)
             return f"{cls}.{step.name} is kept out of every dump (exclude): take exclude away, or {OPT_OUT}"
     return None
@@ -86,7 +83,7 @@ def _cure_vague(case: Case) -> str | None:
 def _cure_union(case: Case) -> str | None:
     places = [*(step.owner for step in case.steps), case.before]
     for hint, part in zip(reversed(case.hints), reversed(places), strict=False):
-        members = members_of(hint)
+        members = members_of(unwrapped(hint))
         rivals = [m for m in members if m not in (None, type(None))]
         if len(rivals) > 1 and (part is case.before or len(fitting(hint, part)) > 1):
             if type(part) not in classes_of(hint) and part is case.before:

@@ -1,9 +1,7 @@
 """What JSON loses of Python's own values, and the ordinary types that carry them. Imports pydantic and `_leaves`."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# The types are made at run time, where a parameter means something outside of a class too.
-# pyright: reportUnknownLambdaType=false, reportGeneralTypeIssues=false
+# The types are made at run time, where a type variable has a meaning outside of a class too.
+# pyright: reportGeneralTypeIssues=false
 # mypy: disable-error-code=valid-type
 
 from __future__ import annotations

@@ -1,26 +1,22 @@
-"""What types say of their values: a union's members, their classes, the types of a class's fields.
+"""Type hints: members of unions, the types behind aliases, classes of values, types of fields, and their names.
 
-Imports pydantic, and nothing of the package.
+Must not import pydantic or the rest of the package: `_fixtures` uses it when a fixture is defined.
 """
-
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import inspect
+import re
 import types
 import typing
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import typing_extensions
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-_ANNOTATED: Any = Annotated  # without its static type, as what it is subscripted with is only known at run time
+_ANNOTATED: Any = Annotated  # without its static type, because its arguments are only known at run time
 _ALIASES: Final = (
     typing_extensions.TypeAliasType,
     getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType),
@@ -29,18 +25,18 @@ _QUALIFIERS: Final = (typing_extensions.Required, typing_extensions.NotRequired,
 
 
 def is_alias(tp: Any) -> bool:
-    """Say whether it is one that was declared with `type`, with its arguments where it has parameters."""
+    """Whether the type is an alias declared with `type`, with or without arguments."""
     return isinstance(get_origin(tp) or tp, _ALIASES)
 
 
 def value_of(alias: Any) -> Any:
-    """Return what an alias stands for."""
+    """Return the type that an alias stands for, with the alias's arguments filled in."""
     origin: Any = get_origin(alias) or alias
     return _filled(origin.__value__, dict(zip(origin.__type_params__, get_args(alias), strict=False)))
 
 
 def unwrapped(tp: Any) -> Any:
-    """Return a type without `Annotated`, aliases and `NewType`s."""
+    """Return a type without the `Annotated`, aliases and `NewType`s around it."""
     while True:
         if get_origin(tp) is Annotated:
             tp = get_args(tp)[0]
@@ -53,14 +49,27 @@ def unwrapped(tp: Any) -> Any:
 
 
 def members_of(tp: Any) -> tuple[Any, ...]:
-    """Return a union's members, or the type itself."""
-    tp = unwrapped(tp)
+    """Return the members of a union, or a tuple of the type itself. Wrapped unions must be unwrapped before."""
     return get_args(tp) if get_origin(tp) in (Union, types.UnionType) else (tp,)
 
 
+# A quoted string, which stays as it is, or the modules and functions before a name.
+_QUALIFIED: Final = re.compile(r"""('[^']*'|"[^"]*")|(?:\w+\.(?:<locals>\.)?)+(?=\w)""")
+
+
+def type_name(tp: Any) -> str:
+    """Return a type as users write it, without the modules and functions that it is defined in."""
+    if tp is type(None):
+        return "None"
+    if isinstance(tp, type | types.FunctionType) and not get_args(tp):
+        name = tp.__qualname__
+        return _QUALIFIED.sub(r"\1", name) if "<locals>" in name else name
+    return _QUALIFIED.sub(r"\1", str(tp))
+
+
 def classes_of(tp: Any) -> tuple[type, ...]:
-    """Return the classes that the values of a type have."""
-    return tuple(cls for member in members_of(tp) for cls in _classes_of_member(unwrapped(member)))
+    """Return the classes that values of a type can have."""
+    return tuple(cls for member in members_of(unwrapped(tp)) for cls in _classes_of_member(unwrapped(member)))
 
 
 def _classes_of_member(tp: Any) -> tuple[type, ...]:
@@ -71,7 +80,7 @@ def _classes_of_member(tp: Any) -> tuple[type, ...]:
         return (dict,)
     if tp is None:
         return (type(None),)
-    if cls is float:  # whoever annotates float means int as well; so says the typing specification
+    if cls is float:  # the typing specification says that `float` includes `int`
         return float, int
     return (cls,) if isinstance(cls, type) else (object,)
 
@@ -80,24 +89,24 @@ def _classes_of_member(tp: Any) -> tuple[type, ...]:
 
 
 def fields_of(cls: Any, arguments: tuple[Any, ...] = ()) -> dict[str, Any]:
-    """Return the types of what is to be carried of a class: its fields, but for those to be kept out of a dump.
+    """Return the types of a class's fields, without those that are excluded from a dump.
 
-    `arguments` are what a generic class is subscripted with.
+    `arguments` are those of a generic class.
     """
-    fields: dict[str, FieldInfo] = getattr(cls, "__pydantic_fields__", {})
-    kept_out = {name for name, field in fields.items() if is_kept_out(field)}
-    if fields and issubclass(cls, BaseModel):
+    fields: dict[str, Any] = getattr(cls, "__pydantic_fields__", {})
+    excluded = {name for name, field in fields.items() if is_excluded(field)}
+    if fields and not dataclasses.is_dataclass(cls):
         hints = {name: field_type(field) for name, field in fields.items()}
     else:
         hints = _declared(cls)
     given = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
-    return {name: _filled(hint, given) for name, hint in hints.items() if name not in kept_out}
+    return {name: _filled(hint, given) for name, hint in hints.items() if name not in excluded}
 
 
 def _declared(cls: Any) -> dict[str, Any]:
     try:
         hints = typing_extensions.get_type_hints(cls, include_extras=True)
-    except NameError:  # a name that only its own module's function could see: pydantic may know better
+    except NameError:  # a name that is local to a function: pydantic may have resolved it
         return {}
     if typing_extensions.is_typeddict(cls):
         return {name: _without_qualifier(hint) for name, hint in hints.items()}
@@ -108,7 +117,7 @@ def _declared(cls: Any) -> dict[str, Any]:
 
 
 def hint_of(cls: Any, name: Any, default: Any) -> Any:
-    """Return what a class's attribute or a TypedDict's item is annotated with."""
+    """Return the annotation of a class's attribute or of a TypedDict's item."""
     fields = getattr(cls, "__pydantic_fields__", {})
     if name in fields:
         return fields[name].annotation
@@ -118,18 +127,18 @@ def hint_of(cls: Any, name: Any, default: Any) -> Any:
         return default
 
 
-def field_type(field: FieldInfo) -> Any:
-    """Return a field's type with its constraints."""
+def field_type(field: Any) -> Any:
+    """Return the type of a pydantic field, with its constraints."""
     return annotated(field.annotation, field.metadata)
 
 
 def annotated(tp: Any, metadata: Iterable[Any]) -> Any:
-    """Return `Annotated[tp, *metadata]`."""
+    """Return `Annotated[tp, *metadata]`, or the type itself if there is no metadata."""
     return functools.reduce(lambda inner, one: _ANNOTATED[inner, one], metadata, tp)
 
 
-def is_kept_out(field: FieldInfo) -> bool:
-    """Say whether a field is annotated to be kept out of a dump."""
+def is_excluded(field: Any) -> bool:
+    """Whether a pydantic field is excluded from a dump."""
     return bool(field.exclude or getattr(field, "exclude_if", None))
 
 
@@ -140,7 +149,7 @@ def _without_qualifier(hint: Any) -> Any:
 
 
 def _filled(hint: Any, given: dict[Any, Any]) -> Any:
-    """Return the hint with a generic class's parameters filled in."""
+    """Return the hint with the type parameters of a generic class replaced by its arguments."""
     if isinstance(hint, TypeVar):
         return given.get(hint, hint)
     is_class = inspect.isclass(hint) and not get_args(hint)

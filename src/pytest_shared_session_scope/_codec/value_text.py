@@ -1,8 +1,5 @@
 """Puts a value into words for who has to clean up by hand. Runs no user's `__repr__` and tells no secret."""
 
-# What is looked into is of every type and none.
-# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import collections
@@ -10,8 +7,9 @@ import dataclasses
 import reprlib
 from typing import Any, Final
 
-from pytest_shared_session_scope._codec.formatting import shortened, shown, type_name
+from pytest_shared_session_scope._codec.formatting import shortened, shown
 from pytest_shared_session_scope._codec.redaction import fields_of, is_secret_field
+from pytest_shared_session_scope._codec.type_hints import type_name
 
 # An address, or a name in a cloud, has to be whole.
 _AT_MOST: Final = 201

@@ -7,8 +7,7 @@ from typing import Any, Final, get_args, get_origin
 
 import typing_extensions
 
-from pytest_shared_session_scope._codec.columns import Difference, Step
-from pytest_shared_session_scope._codec.redaction import Steps, has_secret
+from pytest_shared_session_scope._codec.parts import Difference, Step, Steps, has_secret
 from pytest_shared_session_scope._codec.type_hints import classes_of, hint_of, members_of, unwrapped
 
 

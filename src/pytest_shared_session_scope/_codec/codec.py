@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Protocol
 from pydantic import ConfigDict, TypeAdapter
 
 from pytest_shared_session_scope._codec import compare, formatting
-from pytest_shared_session_scope._codec.columns import Difference
+from pytest_shared_session_scope._codec.parts import Difference
 from pytest_shared_session_scope.errors import AnnotationError, CodecError
 
 Holds = Literal["text", "json", "objects"]
@@ -159,9 +159,9 @@ class _TypedCodec:
     def _way_for(self, name: Literal["plain", "wide"], value: object, *, has_failed: bool) -> _Way | None:
         if name == "plain":
             return self.plain
-        from pytest_shared_session_scope._codec import diagnostics, redaction
+        from pytest_shared_session_scope._codec import diagnostics, parts
 
-        if has_failed and redaction.holds_itself(value):
+        if has_failed and parts.holds_itself(value):
             # Before 2.13 pydantic finds that out only after it has tried each member of each union, 255 levels deep.
             raise ValueError(diagnostics.HOLDS_ITSELF)
         return self.wide
@@ -191,7 +191,7 @@ class _TypedCodec:
             return value
 
     def _refusal(self, value: object, difference: Difference | None, failures: list[Exception]) -> CodecError:
-        from pytest_shared_session_scope._codec import diagnostics, redaction
+        from pytest_shared_session_scope._codec import diagnostics, parts
 
         explainer = diagnostics.Explainer(self.value_type, is_annotated=self.is_annotated)
         if difference is not None:
@@ -200,7 +200,7 @@ class _TypedCodec:
         reason, path = explainer.failure(value, failures[0])
         error = CodecError(self.fixture, reason, path)
         # What a user's serializer or validator raises may quote a secret it was given.
-        error.__cause__ = None if redaction.holds_secret(value) else failures[0]
+        error.__cause__ = None if parts.holds_secret(value) else failures[0]
         error.__suppress_context__ = True
         return error
 

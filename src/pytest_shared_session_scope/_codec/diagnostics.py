@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from pytest_shared_session_scope._codec import suggestions
 from pytest_shared_session_scope._codec.cases import Case, case_of
-from pytest_shared_session_scope._codec.columns import ABSENT, Difference, Step
 from pytest_shared_session_scope._codec.formatting import (
     an,
     change,
@@ -19,7 +18,15 @@ from pytest_shared_session_scope._codec.formatting import (
     path_of,
     with_class,
 )
-from pytest_shared_session_scope._codec.redaction import Steps, fields_of, holds_secret, parts_of
+from pytest_shared_session_scope._codec.parts import (
+    ABSENT,
+    Difference,
+    Step,
+    Steps,
+    field_names,
+    holds_secret,
+    parts_of,
+)
 from pytest_shared_session_scope._codec.suggestions import BY_OBJECT, OPT_OUT
 from pytest_shared_session_scope._codec.type_hints import type_name
 
@@ -71,7 +78,8 @@ class Explainer:
             return f"its value holds itself, which JSON cannot say; {BY_OBJECT}", "$"
         if "depth exceeded" in text or isinstance(exc, RecursionError):
             return _too_deep()
-        for steps, part in parts_of(value):
+        for place in parts_of(value):
+            steps, part = place.steps, place.value
             reason = self._unwritable(part, steps, text)
             if reason is not None:
                 path = path_of(self._case(steps, part).told)
@@ -140,7 +148,7 @@ def _step(part: Any, name: int | str) -> tuple[Step, Any] | None:
     if isinstance(name, int):
         items = list(part) if isinstance(part, list | tuple | set | frozenset) else []
         return (Step(part, "index", name), items[name]) if name < len(items) else None
-    if name in (*fields_of(type(part)), *getattr(part, "__dict__", ())):
+    if name in (*field_names(type(part)), *getattr(part, "__dict__", ())):
         return Step(part, "attribute", name), getattr(part, name, ABSENT)
     return None
 

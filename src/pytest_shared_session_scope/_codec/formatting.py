@@ -16,8 +16,16 @@ import uuid
 import zoneinfo
 from typing import Any, Final
 
-from pytest_shared_session_scope._codec.columns import ABSENT, Difference, Step
-from pytest_shared_session_scope._codec.redaction import Steps, has_secret, holds_secret, is_secret, is_secret_field
+from pytest_shared_session_scope._codec.parts import (
+    ABSENT,
+    Difference,
+    Step,
+    Steps,
+    has_secret,
+    holds_secret,
+    is_secret,
+    is_secret_field,
+)
 from pytest_shared_session_scope._codec.scalars import zone_of
 from pytest_shared_session_scope._codec.type_hints import type_name
 

@@ -13,6 +13,7 @@ import fractions
 import io
 import ipaddress
 import math
+import operator
 import pathlib
 import pickle
 import re
@@ -21,12 +22,19 @@ import types
 import uuid
 import zoneinfo
 from collections.abc import Callable, Sequence
+from itertools import chain, compress
 from typing import Any, Final
+
+from pytest_shared_session_scope._codec.type_hints import is_plain, layout_of
 
 Key = Callable[[Any], object]
 
 # Of longer rows what they hold is compared, so that there are never more than a few megabytes to compare.
 _LONGEST_ROW: Final = 1024
+# From this depth on, nothing is compared at once any more: deep values often hold one part many times over.
+DEEP: Final = 8
+_MOST_ITEMS: Final = 100_000  # in one column
+_WIDEST: Final = 16  # items in a row, to have a column for each place
 
 # Compared with `==`. `float` is not: to `==` no NaN is like another, and 0.0 is like -0.0.
 EQUAL: Final = frozenset(
@@ -39,15 +47,68 @@ EQUAL: Final = frozenset(
 )
 
 
-def are_written_alike(before: Sequence[Any], after: Sequence[Any]) -> bool:
-    """Say whether all that is in the rows of both is of Python's own plainest types, and the same in each bit.
+# --- many values at once ---------------------------------------------------------------------------------
 
-    One pass of C over each: what `pickle` writes of such values tells their types and all that is in them. It is only
-    compared, never read; and no code of a class runs, as `_Pickler` gives up where an object is of any other type.
+
+def are_alike(before: list[Any], after: list[Any], depth: int = 0) -> bool:
+    """Whether two lists of equal length hold the same values; False proves nothing.
+
+    The items of one class are turned into columns, which are compared likewise: of models, the values of each field.
+    """
+    if are_written_alike(before, after):
+        return True
+    classes, copied = list(map(type, before)), list(map(type, after))
+    if depth > DEEP or not all(map(operator.is_, classes, copied)):
+        return False
+    found = {id(cls): cls for cls in classes}  # by identity, as a metaclass may define equality
+    if len(found) == 1:
+        return _are_columns_alike(classes[0], before, after, depth)
+    masks = [(cls, [one is cls for one in classes]) for cls in found.values()]
+    return all(_are_columns_alike(cls, [*compress(before, m)], [*compress(after, m)], depth) for cls, m in masks)
+
+
+def _are_columns_alike(cls: type, before: list[Any], after: list[Any], depth: int) -> bool:
+    if cls in EQUAL:
+        return before == after
+    key = key_of(cls)
+    if key is not None:
+        return list(map(key, before)) == list(map(key, after))
+    if cls in (set, frozenset):
+        members = {*map(type, chain.from_iterable(before)), *map(type, chain.from_iterable(after))}
+        return len(members) == 1 and members <= EQUAL and before == after
+    try:
+        columns, others = _columns(cls, before), _columns(cls, after)
+    except (AttributeError, KeyError, ValueError):  # a slot that is not set, a missing key, or no columns for the class
+        return False
+    return len(columns) == len(others) and all(are_alike(a, b, depth + 1) for a, b in zip(columns, others, strict=True))
+
+
+def _columns(cls: type, rows: list[Any]) -> list[list[Any]]:
+    """Return all that the rows hold, as columns of values that are probably of one type."""
+    if is_plain(cls):
+        return [list(map(read, rows)) for _, read in layout_of(cls)]
+    lengths = list(map(len, rows)) if cls in (list, tuple, dict) else []
+    if not lengths or sum(lengths) > _MOST_ITEMS:
+        raise ValueError(cls)
+    items, width = list(chain.from_iterable(rows)), lengths[0]
+    is_table = width <= _WIDEST and lengths.count(width) == len(rows)
+    if cls is dict and is_table and items == items[:width] * len(rows):
+        return [items, *([row[key] for row in rows] for key in items[:width])]
+    if cls is dict:
+        return [lengths, items, list(chain.from_iterable(map(dict.values, rows)))]
+    return [lengths, *(items[place::width] for place in range(width))] if is_table else [lengths, items]
+
+
+def are_written_alike(before: Sequence[Any], after: Sequence[Any]) -> bool:
+    """Whether both consist of Python's plainest types and `pickle` writes the same about them.
+
+    That is one pass through each in C. What is written tells types and contents; it is only compared, never read. No
+    code of a user's class runs, because `_Pickler` gives up on any other type. Whether two parts are one object is not
+    compared: each is written anew.
     """
     try:
         return _written(before) == _written(after)
-    except Exception:  # noqa: BLE001 - of another type, cyclic, too deep or too long: there are other ways to compare
+    except Exception:  # noqa: BLE001 - another type, a cycle, too deep or too long: there are other ways to compare
         return False
 
 
@@ -55,13 +116,13 @@ def _written(rows: Sequence[Any]) -> bytes:
     file = _Bounded()
     file.most = _LONGEST_ROW * len(rows)
     pickler = _Pickler(file, 4)
-    pickler.fast = True  # writes an object each time it is met: whether it was the same one is not compared
+    pickler.fast = True  # no memo, so each object is written anew
     pickler.dump(rows)
     return file.getvalue()
 
 
 class _Pickler(pickle.Pickler):
-    def reducer_override(self, obj: Any) -> Any:  # what it has no code of its own to write
+    def reducer_override(self, obj: Any) -> Any:  # called for any type that `pickle` has no C code for
         raise TypeError(type(obj))
 
 
@@ -69,9 +130,12 @@ class _Bounded(io.BytesIO):
     most: int
 
     def write(self, data: Any) -> int:
-        if self.tell() > self.most:  # what holds its parts many times over may be endless
+        if self.tell() > self.most:  # a part that is held many times over would be written as often
             raise ValueError
         return super().write(data)
+
+
+# --- scalars ---------------------------------------------------------------------------------------------
 
 
 def _float(value: float) -> object:

@@ -15,9 +15,8 @@ import typing_extensions
 
 from pytest_shared_session_scope._codec import scalars
 from pytest_shared_session_scope._codec.cases import UNKNOWN, Case, fitting
-from pytest_shared_session_scope._codec.columns import ABSENT
 from pytest_shared_session_scope._codec.formatting import class_name, is_typed, named_after, shown
-from pytest_shared_session_scope._codec.redaction import is_secret
+from pytest_shared_session_scope._codec.parts import ABSENT, is_secret
 from pytest_shared_session_scope._codec.type_hints import classes_of, is_excluded, members_of, type_name, unwrapped
 
 OPT_OUT: Final = "pass serialize= and deserialize="

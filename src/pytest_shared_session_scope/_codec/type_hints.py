@@ -11,7 +11,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import typing_extensions
@@ -156,3 +156,40 @@ def _filled(hint: Any, given: dict[Any, Any]) -> Any:
     parameters = () if is_class else getattr(hint, "__parameters__", ())
     generic: Any = hint
     return generic[tuple(given.get(p, p) for p in parameters)] if parameters and given else hint
+
+
+# --- the attributes of an instance -----------------------------------------------------------------------
+
+_HEAP_TYPE: Final = 1 << 9
+_Layout = list[tuple[str, Callable[[Any], Any]]]
+_LAYOUTS: Final = dict[int, tuple[type, _Layout]]()  # by the class's id; each class is kept alive
+
+
+def is_plain(cls: type) -> bool:
+    """Whether instances consist of their attributes alone: those of a model, a dataclass or an attrs class do."""
+    declares = "__pydantic_fields__", "__dataclass_fields__", "__attrs_attrs__"
+    is_layout_python = all(base.__flags__ & _HEAP_TYPE for base in cls.__mro__ if base is not object)
+    return is_layout_python and any(hasattr(cls, name) for name in declares)
+
+
+def layout_of(cls: type) -> _Layout:
+    """Return the names of the slots of a class, among them `__dict__`, each with the function that reads it."""
+    if id(cls) not in _LAYOUTS:
+        layout: _Layout = []
+        for name, descriptor in [pair for base in cls.__mro__ for pair in vars(base).items()]:
+            if name == "__dict__":
+                layout.append((name, _reader_of_fields(cls, descriptor.__get__)))
+            elif type(descriptor) is types.MemberDescriptorType and name != "__pydantic_fields_set__":
+                layout.append((name, descriptor.__get__))
+        _LAYOUTS[id(cls)] = cls, layout
+    return _LAYOUTS[id(cls)][1]
+
+
+def _reader_of_fields(cls: type, read: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Return a function for `__dict__` without cached properties, with the defaults that are left to the class."""
+    cached = {name for c in cls.__mro__ for name, at in vars(c).items() if type(at) is functools.cached_property}
+    fields = getattr(cls, "__dataclass_fields__", {}).values()
+    left = {field.name: getattr(cls, field.name) for field in fields if not field.init and hasattr(cls, field.name)}
+    if not cached and not left:
+        return read
+    return lambda owner: {name: value for name, value in {**left, **read(owner)}.items() if name not in cached}

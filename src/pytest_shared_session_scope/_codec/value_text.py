@@ -8,7 +8,7 @@ import reprlib
 from typing import Any, Final
 
 from pytest_shared_session_scope._codec.formatting import shortened, shown
-from pytest_shared_session_scope._codec.redaction import fields_of, is_secret_field
+from pytest_shared_session_scope._codec.parts import field_names, is_secret_field
 from pytest_shared_session_scope._codec.type_hints import type_name
 
 # An address, or a name in a cloud, has to be whole.
@@ -23,7 +23,7 @@ def value_text(value: Any, depth: int = _DEPTH) -> str:
     cls: Any = type(value)
     if cls is str:
         return shortened(repr(value), _AT_MOST)
-    names = fields_of(cls)
+    names = field_names(cls)
     if not depth or not names or not _is_repr_generated(cls):
         return shown(value)
     fields = (f"{name}={_field_text(value, name, depth)}" for name in dict.fromkeys(names))

@@ -73,7 +73,7 @@ from pytest_shared_session_scope._codec.codec import (
     typed_codec,
     untyped_codec,
 )
-from pytest_shared_session_scope._codec.redaction import holds_itself
+from pytest_shared_session_scope._codec.parts import holds_itself
 from pytest_shared_session_scope.errors import AnnotationError, CodecError, SharedFixtureError
 
 FIXTURE = "'db' (tests/conftest.py:12)"

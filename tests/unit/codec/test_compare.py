@@ -61,9 +61,9 @@ from codec_cases import (
 )
 from pydantic import BaseModel, ConfigDict, HttpUrl, PostgresDsn, SecretStr, TypeAdapter
 
-from pytest_shared_session_scope._codec.columns import ABSENT, Difference, Step
 from pytest_shared_session_scope._codec.compare import difference
 from pytest_shared_session_scope._codec.formatting import path_of, shown
+from pytest_shared_session_scope._codec.parts import ABSENT, Difference, Step
 from pytest_shared_session_scope._codec.scalars import are_written_alike
 
 NAN = float("nan")

@@ -1,0 +1,148 @@
+"""The parts of a value, the steps that lead to them, and which of them are secret. Must not import pydantic."""
+
+from __future__ import annotations
+
+import collections
+import enum
+from collections.abc import Iterator
+from typing import Any, Final, Literal, NamedTuple
+
+StepKind = Literal["attribute", "index", "key", "key of", "member"]
+Found = Literal["type", "value", "length", "keys", "incomparable", "too deep"]
+
+
+class Step(NamedTuple):
+    """One step of a path: from `owner`, a part of the value, to its attribute, item, value, key or member."""
+
+    owner: object
+    kind: StepKind
+    name: object
+
+
+Steps = tuple[Step, ...]
+
+
+class Difference(NamedTuple):
+    """The first place where a value and its copy differ, with the two parts found there."""
+
+    found: Found
+    before: Any
+    after: Any
+    steps: Steps
+
+
+class Absent(enum.Enum):
+    """A placeholder for an attribute that is not set."""
+
+    ABSENT = "nothing"
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+# --- walking through a value -----------------------------------------------------------------------------
+
+_ATOMS: Final = (type(None), bool, int, float, str, bytes)
+_ITEMS: Final = (list, tuple, set, frozenset, collections.deque)
+
+
+class Part(NamedTuple):
+    """A part of a value, the step to it, and the part that the step starts from: the whole path would be quadratic."""
+
+    value: Any
+    step: Step | None = None
+    owner: Part | None = None
+    is_cycle: bool = False  # whether the part is one of those around it
+
+    @property
+    def steps(self) -> Steps:
+        """The steps from the whole value to this part."""
+        steps: list[Step] = []
+        part: Part | None = self
+        while part is not None and part.step is not None:
+            steps.append(part.step)
+            part = part.owner
+        return tuple(reversed(steps))
+
+
+def parts_of(value: object) -> Iterator[Part]:
+    """Yield a value and every part that attributes, items and keys lead to; the parts of each object once."""
+    seen: set[int] = set()
+    around: list[tuple[int, Iterator[Part]]] = []  # the ids of the parts around the next one, and what is left in them
+    part: Part | None = Part(value)
+    ids = {id(value)}
+    while part is not None or around:
+        if part is None:
+            ids.discard(around.pop()[0])
+        else:
+            yield part
+            if id(part.value) not in seen and type(part.value) not in _ATOMS:  # remembering each number takes memory
+                seen.add(id(part.value))
+                ids.add(id(part.value))
+                around.append((id(part.value), _inside(part, ids)))
+        part = next(around[-1][1], None) if around else None
+
+
+def holds_itself(value: object) -> bool:
+    """Whether attributes, items and keys lead from some part of the value back to it."""
+    return any(part.is_cycle for part in parts_of(value))
+
+
+def _inside(owner: Part, around: set[int]) -> Iterator[Part]:
+    for kind, name, inner in _held(owner.value):
+        yield Part(inner, Step(owner.value, kind, name), owner, id(inner) in around)
+
+
+def _held(part: Any) -> Iterator[tuple[StepKind, object, object]]:
+    if isinstance(part, dict):
+        for key, item in dict.items(part):
+            yield "key of", key, key
+            yield "key", key, item
+    elif isinstance(part, _ITEMS):
+        for place, item in enumerate(part):
+            yield "index", place, item
+    elif not isinstance(part, type):
+        for name in dict.fromkeys((*getattr(part, "__dict__", ()), *field_names(type(part)))):
+            if hasattr(part, name):
+                yield "attribute", name, getattr(part, name)
+
+
+def field_names(cls: Any) -> tuple[str, ...]:
+    """Return the names of the fields that a class of any kind declares."""
+    declared = "__pydantic_fields__", "__dataclass_fields__", "_fields"
+    names = (name for fields in declared for name in getattr(cls, fields, ()))
+    return *names, *(field.name for field in getattr(cls, "__attrs_attrs__", ()))
+
+
+# --- secrets ---------------------------------------------------------------------------------------------
+
+# Searching for secrets must not take much longer than sending the value.
+_MOST: Final = 100_000
+
+
+def is_secret_field(cls: Any, name: object) -> bool:
+    """Whether a class excludes a field from its `repr` or from its dumps."""
+    if not isinstance(name, str):  # a key whose hash or equality may fail
+        return False
+    field = getattr(cls, "__pydantic_fields__", {}).get(name) or getattr(cls, "__dataclass_fields__", {}).get(name)
+    field = field or next((a for a in getattr(cls, "__attrs_attrs__", ()) if a.name == name), None)
+    return field is not None and not (getattr(field, "repr", True) and not getattr(field, "exclude", None))
+
+
+def is_secret(value: object) -> bool:
+    """Whether the value is one of pydantic's secrets."""
+    return hasattr(type(value), "get_secret_value")
+
+
+def has_secret(steps: Steps, *values: object) -> bool:
+    """Whether the values at the end of the steps are secrets, or parts of one."""
+    is_inside = any(is_secret(step.owner) or is_secret_field(type(step.owner), step.name) for step in steps)
+    return is_inside or any(map(is_secret, values))
+
+
+def holds_secret(value: object) -> bool:
+    """Whether there is a secret anywhere in the value; assumed of a vast one."""
+    for count, part in enumerate(parts_of(value)):
+        if count == _MOST or has_secret(() if part.step is None else (part.step,), part.value):
+            return True
+    return False

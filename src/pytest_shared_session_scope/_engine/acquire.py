@@ -25,7 +25,7 @@ _CHECKS_PER_LOCK: Final = 4
 _UNANNOUNCED: Final = 2.0
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Acquirer:
     """One worker's acquire of one share; see `Engine.acquire` for `setup` and `keep`."""
 

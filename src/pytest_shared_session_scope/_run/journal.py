@@ -92,6 +92,7 @@ class ShareRecord(NamedTuple):
 
 
 _DEFAULTS: Final = ShareRecord._field_defaults
+_FIELDS: Final[dict[Any, frozenset[str]]] = {cls: frozenset(cls._fields) for cls in (ShareRecord, Failure)}
 
 
 def fields_of(record: ShareRecord) -> dict[str, Any]:
@@ -117,16 +118,17 @@ def parse(text: str) -> ShareRecord:
     try:
         if fields.get("format") != FORMAT:
             raise ValueError(f"record format {fields.get('format')!r}, this release reads {FORMAT}")
-        failure = fields.get("failure")
-        changes = {"kind": Kind(fields.get("kind")), "failure": failure and _build(Failure, failure)}
-        record: ShareRecord = _build(ShareRecord, {**fields, **changes})
+        fields["kind"] = Kind(fields.get("kind"))
+        if fields.get("failure") is not None:
+            fields["failure"] = _build(Failure, fields["failure"])
+        record: ShareRecord = _build(ShareRecord, fields)
     except (AttributeError, TypeError) as error:
         raise ValueError(f"not a whole record: {error}") from error
     return record
 
 
 def _build(cls: Any, data: dict[str, Any]) -> Any:
-    return cls(**{name: value for name, value in data.items() if name in cls._fields})
+    return cls(**{name: value for name, value in data.items() if name in _FIELDS[cls]})
 
 
 class Entry(NamedTuple):

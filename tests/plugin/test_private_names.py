@@ -6,7 +6,7 @@ import datetime
 import inspect
 import re
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 import pydantic_core
@@ -46,7 +46,6 @@ OF_PYDANTIC = {
     "__pydantic_extra__",
     "__pydantic_fields__",
     "__pydantic_fields_set__",
-    "__pydantic_generic_metadata__",
     "__pydantic_private__",
 }
 
@@ -387,17 +386,6 @@ def _serializers(schema: Any) -> list[dict[str, Any]]:
     is_serializer = {"return_schema", "when_used", "is_field_serializer"} & schema.keys()
     here = [schema] if is_serializer and str(schema["type"]).startswith("function-") else []
     return here + [one for part in schema.values() for one in _serializers(part)]
-
-
-def test_of_pydantic_s_generic_models() -> None:
-    class Box(pydantic.BaseModel, Generic[T]):
-        held: T
-
-    class IntBox(Box[int]): ...
-
-    assert Box[int].__pydantic_generic_metadata__["origin"] is Box
-    assert Box.__pydantic_generic_metadata__["origin"] is None
-    assert IntBox.__pydantic_generic_metadata__["origin"] is None
 
 
 def test_of_pydantic() -> None:

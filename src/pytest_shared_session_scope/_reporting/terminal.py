@@ -38,6 +38,7 @@ class RunReport:
         self._problems = problems
         self._deaths: dict[str, Death] = {}
         self._waiting_line: WaitingLine | None = None
+        self._read: Outcome | None = None
 
     def watch(self, directory: Path) -> None:
         """Begin to report, between pytest's own lines, that workers wait; unless pytest is quiet."""
@@ -90,7 +91,10 @@ class RunReport:
         )
 
     def _outcome(self, directory: Path | None) -> Outcome:
-        return Outcome((), (), self._deaths) if directory is None else read(directory, self._deaths)
+        """Return the outcome, read once: by the time of the first report all workers have ended."""
+        if self._read is None:
+            self._read = Outcome((), (), self._deaths) if directory is None else read(directory, self._deaths)
+        return self._read
 
 
 def report_outcome(

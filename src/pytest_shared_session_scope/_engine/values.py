@@ -104,7 +104,7 @@ class ValueChannel:
 
     def shown(self, value: object) -> str:
         """Return a short text for the value, without secrets."""
-        from pytest_shared_session_scope._codec.value_text import value_text
+        from pytest_shared_session_scope._codec.formatting import value_text
 
         with contextlib.suppress(Exception):  # what a class does when it is looked at is its own affair
             return value_text(value)

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pytest_shared_session_scope._codec.codec import typed_codec
+from pytest_shared_session_scope._codec.codec import TypedCodec
 from pytest_shared_session_scope._codec.compare import difference
 
 
@@ -62,13 +62,13 @@ def milliseconds(run: Callable[[], object]) -> float:
 
 
 def measure(tp: Any, value: Any, repeat: int) -> dict[str, float]:
-    codec: Any = typed_codec(tp, "benchmark")
+    codec: Any = TypedCodec(tp, "the benchmark's")
     data, copied = codec.dump(value)
-    way = codec.wide if data.startswith("{") else codec.plain
+    encoding = codec.extended if data.startswith("{") else codec.native
     runs: dict[str, Callable[[], object]] = {
-        "dump": lambda: way.dump(value),
-        "load": lambda: way.load(data),
-        "load, gc on": lambda: way.adapter.validate_json(data, by_alias=False, by_name=True),
+        "dump": lambda: encoding.dump(value),
+        "load": lambda: encoding.load(data),
+        "load, gc on": lambda: encoding.adapter.validate_json(data, by_alias=False, by_name=True),
         "guard": lambda: difference(value, copied),
     }
     times: dict[str, list[float]] = {name: [] for name in runs}

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
-from pytest_shared_session_scope._codec.codec import custom_codec, typed_codec
+from pytest_shared_session_scope._codec.codec import CustomCodec, TypedCodec
 from pytest_shared_session_scope._run.fileio import create_directory
 from pytest_shared_session_scope.store import FileStore
 
@@ -141,7 +141,7 @@ def _functions(large: Large, variant: str, directory: Path) -> tuple[Callable[[A
     store, key = FileStore(), "large-0123456789"
     values = {"tmp_path_factory": SimpleNamespace(getbasetemp=lambda: directory)}
     codec: Any = (
-        typed_codec(large.value_type, "'large'") if large.value_type else custom_codec(bytes, bytes, "'large'", "text")
+        TypedCodec(large.value_type, "'large'") if large.value_type else CustomCodec(bytes, bytes, "'large'", "text")
     )
 
     def own(value: Any) -> object:

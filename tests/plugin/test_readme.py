@@ -23,7 +23,7 @@ from readme_types import REFUSED, TRAVELS, UNANNOTATED
 from samples import FAILURE, SETUP, altered, outcome_of
 
 from pytest_shared_session_scope import errors, shared_session_scope_fixture
-from pytest_shared_session_scope._codec.codec import Codec, typed_codec, untyped_codec
+from pytest_shared_session_scope._codec.codec import Codec, TypedCodec
 from pytest_shared_session_scope._engine.timings import AcquireOutcome
 from pytest_shared_session_scope._reporting import exports, summary
 from pytest_shared_session_scope._reporting.outcome import Death, End
@@ -385,7 +385,7 @@ def _rows(heading: str) -> list[list[str]]:
 
 def _codec(said: str, value_type: object) -> Codec:
     """Return the codec for what the table says; an error of a test names it."""
-    return untyped_codec(said) if value_type is UNANNOTATED else typed_codec(value_type, said)
+    return TypedCodec(Any, said, is_annotated=False) if value_type is UNANNOTATED else TypedCodec(value_type, said)
 
 
 def test_each_annotation_of_the_table_carries_its_values() -> None:

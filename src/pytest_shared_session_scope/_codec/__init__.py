@@ -1,1 +1,1 @@
-"""Convert values to text and back, verify that nothing was lost, and explain refusals."""
+"""Codecs: convert values to text and back, verify that nothing was lost, and explain refusals."""

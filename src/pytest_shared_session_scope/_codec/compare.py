@@ -5,8 +5,7 @@ slices of up to 4,000 items at C speed, without paths, and the walk only enters 
 difference. For 10,000 models of which number 5,000 differs in its list `tags`, the first slice is skipped, the second
 one is not, and the walk compares 1,001 of its models up to `$[5000].tags[0]`.
 
-A user's `__eq__` is never trusted. It may find the partner of a set's member or of a key, but only the walk decides
-whether the two are the same.
+A user's `__eq__` is never trusted: it may find the partner of a member or key, but the walk decides on the two.
 """
 
 from __future__ import annotations
@@ -21,26 +20,24 @@ from pytest_shared_session_scope._codec.type_hints import is_plain, layout_of
 
 
 class _Pair(NamedTuple):
-    """A part of the value and the same part of the copy, with the step to it; None if it stands for its owner."""
+    """A part of the value and of the copy, with the step to it, or None if it stands for its owner."""
 
     step: Step | None
     before: Any
     after: Any
 
 
-Pairs = Iterator[_Pair]
-
-
 class _Differs(Exception):  # noqa: N818 - a signal that `difference` catches
-    """Raised by what compares a pair if the pair itself differs."""
+    """Raised if the last pair of the path itself differs."""
 
     def __init__(self, found: Found) -> None:
         self.found: Found = found
 
 
+Pairs = Iterator[_Pair]
 # Deeper than any JSON that can be loaded: only a cycle leads there.
 _DEEPEST: Final = 1000
-# So many items, with what is compared of them, fit into a processor's cache.
+# So many items, and the bytes that are compared for them, fit into a processor's cache.
 _AT_ONCE: Final = 4000
 # The most members without a partner of equal hash for which a partner is searched; the search is quadratic.
 _SEARCHED: Final = 500
@@ -50,8 +47,8 @@ def difference(value: object, copy: object) -> Difference | None:
     """Return the first difference, or None if both are the same in value and type, all the way down."""
     if are_written_alike((value,), (copy,)):  # small and plain: a fifth of the walk's time
         return None
-    seen: dict[tuple[int, int], _Pair] = {}  # the pairs keep their parts alive, and so their ids unique
     path, walk = [_Pair(None, value, copy)], list[Pairs]()
+    seen: dict[tuple[int, int], _Pair] = {}  # the pairs keep their parts alive, and so their ids unique
     try:
         while path:
             if len(walk) < len(path):
@@ -97,7 +94,7 @@ def _require(found: Found, is_same: object) -> Pairs:
 
 
 def _held(cls: Any, before: Any, after: Any, depth: int) -> Pairs:
-    """Yield the pairs that two objects hold that are no scalars."""
+    """Yield the pairs that two containers or objects hold."""
     base = next((base for base in _CONTAINERS if issubclass(cls, base)), None)
     if base is not None:
         for own, copied, step in _CONTAINERS[base](base, before, after):
@@ -110,12 +107,12 @@ def _held(cls: Any, before: Any, after: Any, depth: int) -> Pairs:
 
 # --- containers ------------------------------------------------------------------------------------------
 
-# The items of a container and of its copy, and the step to each by its place.
+# The items of a container, those of its copy, and the step to each by its place.
 _Items = tuple[list[Any], list[Any], Callable[[int], Step]]
 
 
 def _items(own: list[Any], copied: list[Any], step: Callable[[int], Step], depth: int) -> Pairs:
-    """Yield the pairs of items, without the slices that are written alike; one item may be all of it: do not try."""
+    """Yield the pairs of items, but skip slices that are alike. A single item is left to the walk."""
     for start in range(0, len(own), _AT_ONCE):
         some, others = own[start : start + _AT_ONCE], copied[start : start + _AT_ONCE]
         if depth > DEEP or len(some) == 1 or not are_alike(some, others, depth):
@@ -123,8 +120,7 @@ def _items(own: list[Any], copied: list[Any], step: Callable[[int], Step], depth
                 yield _Pair(step(place), item, other)
 
 
-# The functions below get the built-in class that the two containers' class is, or is derived from. They use its
-# methods, because those of a derived class may be a user's.
+# `base` is the built-in class of the two containers. Its methods are used, because a derived class may have its own.
 
 
 def _sequences(base: Any, before: Any, after: Any) -> Iterator[_Items]:
@@ -160,7 +156,7 @@ def _dicts(base: Any, before: Any, after: Any) -> Iterator[_Items]:
 
 
 def _are_same(members: list[Any], others: list[Any]) -> bool:
-    """Whether there is no difference between two lists of members or keys: in C, if they are of one simple type."""
+    """Whether two lists of members or keys have no difference."""
     classes = {*map(type, members), *map(type, others)}
     if len(classes) == 1 and classes <= EQUAL:
         return members == others
@@ -242,7 +238,7 @@ def _states(cls: Any, before: Any, after: Any) -> Pairs:
 
 
 def _state(member: object) -> tuple[Any, ...]:
-    """Return an object's state and what it is made from, which for a subclass of `str` is the `str`."""
+    """Return an object's state and constructor arguments; those of a subclass of `str` are the `str`."""
     try:
         reduced: Any = object.__reduce_ex__(member, 4)
         arguments, state = reduced[1:3]

@@ -1,14 +1,17 @@
-"""Puts a refusal into a sentence: the fact, the place, the cure. Tells no secret."""
+"""Diagnostics: turn the refusal of a value or of an annotation into a message with fact, place and suggestion.
+
+Messages must not contain secrets.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from pytest_shared_session_scope._codec import suggestions
-from pytest_shared_session_scope._codec.cases import Case, case_of
 from pytest_shared_session_scope._codec.formatting import (
     an,
     change,
@@ -20,9 +23,13 @@ from pytest_shared_session_scope._codec.formatting import (
 )
 from pytest_shared_session_scope._codec.parts import (
     ABSENT,
+    HOLDS_ITSELF,
+    Case,
     Difference,
+    Part,
     Step,
     Steps,
+    case_of,
     field_names,
     holds_secret,
     parts_of,
@@ -30,28 +37,26 @@ from pytest_shared_session_scope._codec.parts import (
 from pytest_shared_session_scope._codec.suggestions import BY_OBJECT, OPT_OUT
 from pytest_shared_session_scope._codec.type_hints import type_name
 
-# What pydantic says of a cycle, in part.
-HOLDS_ITSELF: Final = "id repeated"
-
 
 class Explainer:
-    """Says why values of one type are refused."""
+    """Explains why values of one type, or the type itself, are refused."""
 
     def __init__(self, value_type: Any, *, is_annotated: bool = True) -> None:
         self.value_type, self.is_annotated = value_type, is_annotated
 
     def difference(self, difference: Difference) -> tuple[str, str]:
-        """Return the reason for refusing a value that does not come back the same, and the path."""
+        """Return why a value is refused that differs from its copy, and the path to the difference."""
         case = case_of(difference, self.value_type, is_annotated=self.is_annotated)
-        path = path_of(case.told)
+        path = path_of(case.shown_steps)
         lost = "a secret changed" if case.is_secret else change(difference)
         return (
-            f"its value would change on its way to the other workers{_at(path)}: {lost}; {suggestions.cure_of(case)}",
+            f"its value would change on its way to the other workers{_at(path)}: {lost}; "
+            f"{suggestions.for_difference(case)}",
             path,
         )
 
     def failure(self, value: object, exc: Exception) -> tuple[str, str]:
-        """Return the reason for refusing a value that pydantic does not dump or not load again, and the path."""
+        """Return why a value is refused that pydantic cannot dump, or not load again, and the path."""
         try:
             if isinstance(exc, ValidationError):
                 return self._mismatch(value, exc)
@@ -59,18 +64,44 @@ class Explainer:
         except RecursionError:
             return _too_deep()
 
+    def no_adapter(self, exc: Exception) -> str:
+        """Return why the type is refused."""
+        named = re.search(r"schema for (.+?)\. Set|schema for ([^\n]+?)\.?$", str(exc), re.MULTILINE)
+        offending = re.sub(r"<class '(?:.*\.)?(\w+)'>", r"\1", next(filter(None, named.groups()))) if named else None
+        whole = type_name(self.value_type)
+        where = whole if offending in (None, whole) else f"{offending}, which its return annotation {whole} needs"
+        detail = "" if named else f" ({type(exc).__name__}: {str(exc).splitlines()[0] if str(exc) else ''})"
+        return f"pydantic cannot build a serializer for {where}{detail}; {BY_OBJECT}"
+
+    def unloadable(self, exc: Exception) -> str:
+        """Return why the data of a store cannot be loaded."""
+        text = str(exc).splitlines()
+        return (
+            f"what its store holds cannot be loaded ({type(exc).__name__}: {', '.join(map(str.strip, text[:3]))}); "
+            f"does its annotation, or a class in it, differ between the workers?"
+        )
+
+    def user_error(self, exc: BaseException) -> BaseException | None:
+        """Return the exception that a user's code raised: this one, or one that a validation error wraps.
+
+        None if there is none, because then our own message says everything.
+        """
+        errors = exc.errors(include_url=False, include_input=False) if isinstance(exc, ValidationError) else ()
+        wrapped = (error.get("ctx", {}).get("error") for error in errors)
+        return next((e for e in (exc, *wrapped) if isinstance(e, BaseException) and _has_user_frame(e)), None)
+
     def _mismatch(self, value: object, exc: ValidationError) -> tuple[str, str]:
         error = exc.errors(include_url=False, include_context=False, include_input=False)[0]
         if error["type"] == "json_invalid":
             return _too_deep() if "recursion" in error["msg"] else (f"its value {_unwritten(': ' + error['msg'])}", "$")
         steps, part = _followed(value, error["loc"][1:])
         case = self._case(steps, part)
-        told = "a secret" if case.is_secret else with_class(part)
-        # A user's own validator may quote what it was given.
-        is_told = error["type"] not in ("value_error", "assertion_error") or not holds_secret(value)
-        message = f" ({error['msg']})" if is_told else ""
-        path, cure = path_of(case.told), suggestions.cure_of_mismatch(case)
-        return f"its value does not match its annotation{_at(path)}: {told}{message}; {cure}", path
+        shown = "a secret" if case.is_secret else with_class(part)
+        # A user's own validator may quote its input.
+        is_quotable = error["type"] not in ("value_error", "assertion_error") or not holds_secret(value)
+        message = f" ({error['msg']})" if is_quotable else ""
+        path, suggestion = path_of(case.shown_steps), suggestions.for_mismatch(case)
+        return f"its value does not match its annotation{_at(path)}: {shown}{message}; {suggestion}", path
 
     def _undumpable(self, value: object, exc: Exception) -> tuple[str, str]:
         text = str(exc)
@@ -78,59 +109,52 @@ class Explainer:
             return f"its value holds itself, which JSON cannot say; {BY_OBJECT}", "$"
         if "depth exceeded" in text or isinstance(exc, RecursionError):
             return _too_deep()
-        for place in parts_of(value):
-            steps, part = place.steps, place.value
-            reason = self._unwritable(part, steps, text)
+        for part in parts_of(value):
+            reason = self._unwritable(part, text)
             if reason is not None:
-                path = path_of(self._case(steps, part).told)
+                path = path_of(self._case(part.steps, part.value).shown_steps)
                 return f"its value cannot be written as JSON{_at(path)}: {reason}", path
-        told = "" if holds_secret(value) else f": {type(exc).__name__}: {text}"
-        return f"its value {_unwritten(told)}", "$"
+        detail = "" if holds_secret(value) else f": {type(exc).__name__}: {text}"
+        return f"its value {_unwritten(detail)}", "$"
 
-    def _unwritable(self, part: Any, steps: Steps, text: str) -> str | None:
-        """Return the reason, with the cure, if it is this part that pydantic could not write."""
-        if str(type(part)) in text and "unknown type" in text:
-            cure = suggestions.numpy_cure(part) or BY_OBJECT
-            if not self.is_annotated and is_typed(part):
-                cure = f"annotate the fixture -> {named_after(steps[0].owner if steps else part)}"
-            return f"{an(class_name(part))} is nothing that JSON knows; {cure}"
-        if "invalid utf-8" in text and type(part) is bytes and not _is_utf8(part):
-            model = self._case(steps, part).model
-            return f"{self._told(steps, part)} is no UTF-8; {suggestions.setting(part, model) if model else OPT_OUT}"
-        if "surrogates" in text and isinstance(part, str) and not _is_utf8(part):
-            return f"{self._told(steps, part)} has lone surrogates; share the bytes they stand for, or {OPT_OUT}"
+    def _unwritable(self, part: Part, text: str) -> str | None:
+        """Return the reason and the suggestion if it is this part that pydantic could not write."""
+        value: Any = part.value
+        if "unknown type" in text and str(type(value)) in text:
+            suggestion = suggestions.for_numpy(value) or BY_OBJECT
+            if not self.is_annotated and is_typed(value):
+                suggestion = f"annotate the fixture -> {named_after((*(s.owner for s in part.steps), value)[0])}"
+            return f"{an(class_name(value))} is nothing that JSON knows; {suggestion}"
+        if "invalid utf-8" in text and type(value) is bytes and not _is_utf8(value):
+            case = self._case(part.steps, value)
+            return f"{_shown(case)} is no UTF-8; {suggestions.setting(value, case.model) if case.model else OPT_OUT}"
+        if "surrogates" in text and isinstance(value, str) and not _is_utf8(value):
+            case = self._case(part.steps, value)
+            return f"{_shown(case)} has lone surrogates; share the bytes they stand for, or {OPT_OUT}"
         return None
-
-    def _told(self, steps: Steps, part: object) -> str:
-        return "a secret" if self._case(steps, part).is_secret else with_class(part)
 
     def _case(self, steps: Steps, part: object) -> Case:
         return case_of(Difference("value", part, ABSENT, steps), self.value_type)
 
 
-def no_adapter(value_type: Any, exc: Exception) -> str:
-    """Return the reason for refusing an annotation."""
-    named = re.search(r"schema for (.+?)\. Set|schema for ([^\n]+?)\.?$", str(exc), re.MULTILINE)
-    offending = re.sub(r"<class '(?:.*\.)?(\w+)'>", r"\1", next(filter(None, named.groups()))) if named else None
-    whole = type_name(value_type)
-    where = f"{whole}" if offending in (None, whole) else f"{offending}, which its return annotation {whole} needs"
-    detail = "" if named else f" ({type(exc).__name__}: {str(exc).splitlines()[0] if str(exc) else ''})"
-    return f"pydantic cannot build a serializer for {where}{detail}; {BY_OBJECT}"
+# Packages whose frames tell users nothing, besides the standard library.
+_UNTELLING: Final = ("pydantic", "pydantic_core", __name__.partition(".")[0])
 
 
-def unloadable(exc: Exception) -> str:
-    """Return the reason where what a store held is no value of the type."""
-    text = str(exc).splitlines()
-    return (
-        f"what its store holds cannot be loaded ({type(exc).__name__}: {': '.join(map(str.strip, text[:3]))}); "
-        f"does its annotation, or a class in it, differ between the workers?"
-    )
+def _has_user_frame(error: BaseException) -> bool:
+    traceback = error.__traceback__
+    while traceback is not None:
+        package = str(traceback.tb_frame.f_globals.get("__name__")).partition(".")[0]
+        if package not in _UNTELLING and package not in sys.stdlib_module_names:
+            return True
+        traceback = traceback.tb_next
+    return False
 
 
 def _followed(value: object, location: tuple[int | str, ...]) -> tuple[Steps, Any]:
-    """Return the steps, and what they lead to, that pydantic's location of an error stands for.
+    """Return the steps to the location of a pydantic error, and the part there.
 
-    A location also names members of unions and functions, which are no places in the value.
+    A location also names members of unions and functions, which are not places in the value.
     """
     steps: Steps = ()
     part: Any = value
@@ -151,6 +175,10 @@ def _step(part: Any, name: int | str) -> tuple[Step, Any] | None:
     if name in (*field_names(type(part)), *getattr(part, "__dict__", ())):
         return Step(part, "attribute", name), getattr(part, name, ABSENT)
     return None
+
+
+def _shown(case: Case) -> str:
+    return "a secret" if case.is_secret else with_class(case.before)
 
 
 def _too_deep() -> tuple[str, str]:

@@ -1,66 +1,147 @@
-"""Rewrites a value's type so that pydantic carries more of its values. Imports pydantic, `_carriers` and `_hints`.
+"""Extended encoding: rewrites a type so that pydantic's JSON keeps more of its values. Imports pydantic.
 
-One means throughout: a type that JSON would lose is annotated as what *carries* it, an ordinary type that JSON keeps,
-with the functions that take a value apart and build it again. For Python's own classes `_carriers` has a table of them.
-A class of a user's is carried by the TypedDict of its fields, a union by the place of the member and its value.
-Building again runs none of the user's code but a model's own validators.
+A type that JSON would alter is annotated with its *surrogate*, a simpler type that JSON keeps, and with the functions
+that take a value apart into the surrogate and build it again. For example, `dict[Point, float]`, where `Point` is a
+dataclass of two `int`s, becomes
+
+    surrogate     tuple[list[TypedDict(x=int, y=int)], list[int | float]]
+    taken apart   {Point(1, 2): 0.5}  ->  ([{"x": 1, "y": 2}], [0.5])
+
+Python's own classes are in the table `SURROGATES`; the surrogate of a user's class is the TypedDict of its fields, that
+of a union the position of the member and its value. Building runs no user's code except a model's own validators.
 """
+
+# The types are made at run time, where a type variable has a meaning outside of a class too.
+# pyright: reportGeneralTypeIssues=false
+# mypy: disable-error-code=valid-type
 
 from __future__ import annotations
 
+import collections.abc
+import datetime
 import enum
 import itertools
 import operator
+import re
 import types
 import typing
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import typing_extensions
-from pydantic import BaseModel, Discriminator, RootModel, Tag
+from pydantic import AfterValidator, BaseModel, Discriminator, PlainSerializer, RootModel, Tag
 from typing_extensions import NotRequired, TypedDict
 
-from pytest_shared_session_scope._codec.surrogates import CARRIERS, UNIONS, Carrier, carried
-from pytest_shared_session_scope._codec.type_hints import (
-    annotated,
-    classes_of,
-    field_type,
-    fields_of,
-    is_alias,
-    value_of,
-)
+from pytest_shared_session_scope._codec import type_hints
+from pytest_shared_session_scope._codec.scalars import ZoneState, zone_from_state, zone_state
 
-# Without their static types, as what they are subscripted with is only known at run time.
+__tracebackhide__ = True  # pytest shows users their own frames
+
+# Without their static types, because their arguments are only known at run time.
 _ANNOTATED: Any = Annotated
 _UNION: Any = Union
 _TUPLE: Any = tuple
 _TYPED_DICT: Any = TypedDict
+K = TypeVar("K")
+T = TypeVar("T")
+V = TypeVar("V")
+Function = Callable[[Any], Any]
 
 
-def widened(tp: Any) -> Any:
-    """Return a type that has the same values and carries as many of them as can be."""
-    return _Widener().widen(tp)
+def extended_type(tp: Any) -> Any:
+    """Return a type with the same values of which as many as possible survive JSON."""
+    return _Extender().extend(tp)
 
 
-class _Widener:
+def through_surrogate(surrogate: Any, take_apart: Function, build: Function) -> Any:
+    """Return the type of values that are written as values of the surrogate."""
+    # In lambdas, because pydantic chooses a function's arguments by its signature.
+    load = AfterValidator(lambda state: build(state))  # noqa: PLW0108 - see above
+    dump = PlainSerializer(lambda value: take_apart(value), surrogate)  # noqa: PLW0108 - see above
+    return _ANNOTATED[surrogate, load, dump]
+
+
+class Surrogate(NamedTuple):
+    """The surrogate of a class, and the functions that take a value apart and build it again."""
+
+    type: Any
+    take_apart: Function
+    build: Function
+
+
+def _moment(cls: Any) -> Surrogate:
+    return Surrogate(
+        tuple[str, int, ZoneState],
+        lambda m: (m.replace(tzinfo=None, fold=0).isoformat(), m.fold, zone_state(m.tzinfo)),
+        lambda state: cls.fromisoformat(state[0]).replace(fold=state[1], tzinfo=zone_from_state(state[2])),
+    )
+
+
+def _keys_and_values(found: Any) -> tuple[Any, ...]:
+    return list(found), list(found.values())  # not pairs, which would be more objects than the dict has
+
+
+def _factory_and_dict(found: Any) -> tuple[int, dict[Any, Any]]:
+    return _FACTORIES.index(found.default_factory), dict(found)
+
+
+_ZONE: Final = Surrogate(ZoneState, zone_state, zone_from_state)
+# A defaultdict's factory is written as its index.
+_FACTORIES: Final[tuple[Any, ...]] = (None, list, dict, set, tuple, str, bytes, bool, int, float, Counter)
+# The parameters of a generic class are filled in, and its surrogate is extended in turn: a defaultdict becomes a number
+# and a dict, and that dict becomes its keys and values.
+SURROGATES: Final[dict[Any, Surrogate]] = {
+    datetime.datetime: _moment(datetime.datetime),
+    datetime.time: _moment(datetime.time),
+    datetime.timezone: _ZONE,
+    datetime.tzinfo: _ZONE,
+    bytearray: Surrogate(bytes, bytes, bytearray),
+    complex: Surrogate(tuple[float, float], operator.attrgetter("real", "imag"), lambda s: complex(*s)),
+    range: Surrogate(tuple[int, int, int], operator.attrgetter("start", "stop", "step"), lambda s: range(*s)),
+    re.Pattern: Surrogate(tuple[T, int], operator.attrgetter("pattern", "flags"), lambda s: re.compile(*s)),
+    deque: Surrogate(tuple[list[T], int | None], lambda d: (list(d), d.maxlen), lambda s: deque(*s)),
+    dict: Surrogate(tuple[list[K], list[V]], _keys_and_values, lambda s: dict(zip(*s, strict=True))),
+    OrderedDict: Surrogate(tuple[list[K], list[V]], _keys_and_values, lambda s: OrderedDict(zip(*s, strict=True))),
+    Counter: Surrogate(tuple[list[K], list[int]], _keys_and_values, lambda s: Counter(dict(zip(*s, strict=True)))),
+    defaultdict: Surrogate(tuple[int, dict[K, V]], _factory_and_dict, lambda s: defaultdict(_FACTORIES[s[0]], s[1])),
+}
+_SEQUENCE: Any = list[T] | tuple[T, ...] | deque[T]
+_SET: Any = set[T] | frozenset[T]
+_MAPPING: Any = dict[K, V] | OrderedDict[K, V] | defaultdict[K, V] | Counter[K]
+# The classes that the values of an abstract class can have.
+_UNIONS: Final[dict[Any, Any]] = {
+    collections.abc.Sequence: _SEQUENCE,
+    collections.abc.MutableSequence: list[T] | deque[T],
+    collections.abc.Collection: _SEQUENCE | _SET,
+    collections.abc.Iterable: _SEQUENCE | _SET,
+    collections.abc.Set: _SET,
+    collections.abc.MutableSet: set[T],
+    collections.abc.Mapping: _MAPPING,
+    collections.abc.MutableMapping: _MAPPING,
+}
+# JSON keeps these if it keeps their items, and a dict if its keys are text.
+_KEPT: Final[tuple[Any, ...]] = (list, tuple, set, frozenset)
+
+
+class _Extender:
     def __init__(self) -> None:
-        # A class that holds itself is met again while its TypedDict is being filled.
-        self.met: dict[Any, Any] = {}
+        self.met: dict[Any, Any] = {}  # a class that refers to itself is met again while its TypedDict is being filled
 
-    def widen(self, tp: Any) -> Any:
-        """Return the type widened, or as it is where it says itself how it is to be carried."""
+    def extend(self, tp: Any) -> Any:
+        """Return the extended type, or the type itself if it defines its own encoding."""
         origin, arguments = get_origin(tp), get_args(tp)
-        if is_alias(tp):
-            value = {"it": value_of(tp)}  # in a record, as it may hold itself
+        if type_hints.is_alias(tp):
+            value = {"it": type_hints.value_of(tp)}  # in a record, because an alias may refer to itself
             return self.once(tp, lambda: self.record(tp, value, lambda it: {"it": it}, operator.itemgetter("it")))
         if isinstance(tp, typing.NewType):
-            return self.widen(tp.__supertype__)
+            return self.extend(tp.__supertype__)
         if origin is Annotated:
             return self.annotated(arguments[0], tp.__metadata__)
         if origin in (Union, types.UnionType):
             return self.union(arguments)
         if origin is Literal:
-            return carried(int, lambda value: _place(arguments, value), arguments.__getitem__)
+            return through_surrogate(int, lambda value: _index(arguments, value), arguments.__getitem__)
         cls = origin or tp
         return self.cls(tp, cls, arguments) if isinstance(cls, type) else tp
 
@@ -71,82 +152,70 @@ class _Widener:
         return self.met[tp]
 
     def annotated(self, tp: Any, metadata: tuple[Any, ...]) -> Any:
-        """Keep constraints; leave what brings validators or serializers of its own alone."""
+        """Keep constraints. Leave a type alone that is annotated with validators or serializers."""
         kept = [m for m in metadata if not isinstance(m, Discriminator | Tag) and not getattr(m, "discriminator", None)]
         if any(hasattr(m, "__get_pydantic_core_schema__") for m in kept):
-            return annotated(tp, metadata)
-        return annotated(self.widen(tp), kept)
+            return type_hints.annotated(tp, metadata)
+        return type_hints.annotated(self.extend(tp), kept)
 
     def union(self, members: tuple[Any, ...]) -> Any:
-        """Carry a union by its member's place and the value."""
-        tagged = tuple(_ANNOTATED[_TUPLE[int, self.widen(m)], Tag(str(i))] for i, m in enumerate(members))
-        carrier = _ANNOTATED[_UNION[tagged], Discriminator(lambda pair: str(pair[0]))]
-        classes = [classes_of(member) for member in members]
-        return carried(carrier, lambda value: (_member(classes, value), value), lambda pair: pair[1])
+        tagged = tuple(_ANNOTATED[_TUPLE[int, self.extend(m)], Tag(str(i))] for i, m in enumerate(members))
+        surrogate = _ANNOTATED[_UNION[tagged], Discriminator(lambda pair: str(pair[0]))]
+        classes = [type_hints.classes_of(member) for member in members]
+        return through_surrogate(surrogate, lambda value: (_member(classes, value), value), lambda pair: pair[1])
 
     def cls(self, tp: Any, cls: Any, arguments: tuple[Any, ...]) -> Any:
-        """Look the class up; one that is nowhere is a user's."""
         if cls is float:
-            return int | float  # see `_hints.classes_of`
-        if arguments and (cls in _KEPT or (cls in _KEPT_BY_TEXT and self.widen(arguments[0]) is str)):
-            return cls[tuple(argument if argument is ... else self.widen(argument) for argument in arguments)]
-        if arguments and cls in UNIONS:
-            union = UNIONS[cls][arguments]
-            return self.widen(union | str if arguments == (str,) and issubclass(str, cls) else union)
-        if cls in CARRIERS:
-            return self.known(tp, CARRIERS[cls], arguments)
-        return tp if _speaks_for_itself(cls) else self.once(tp, lambda: self.users(tp, cls, arguments))
-
-    def known(self, tp: Any, carrier: Carrier, arguments: tuple[Any, ...]) -> Any:
-        """Carry by the table; a generic class without arguments stays as it is."""
-        if not getattr(carrier.type, "__parameters__", ()):
-            return carried(*carrier)
-        return carried(self.widen(carrier.type[arguments]), *carrier[1:]) if arguments else tp
+            return int | float  # see `type_hints.classes_of`
+        if arguments and (cls in _KEPT or (cls is dict and self.extend(arguments[0]) is str)):
+            generic: Any = cls
+            return generic[tuple(argument if argument is ... else self.extend(argument) for argument in arguments)]
+        if arguments and cls in _UNIONS:
+            union = _UNIONS[cls][arguments]
+            return self.extend(union | str if arguments == (str,) and issubclass(str, cls) else union)
+        if cls in SURROGATES:
+            surrogate, *functions = SURROGATES[cls]
+            if getattr(surrogate, "__parameters__", ()):  # a generic class without arguments stays as it is
+                return through_surrogate(self.extend(surrogate[arguments]), *functions) if arguments else tp
+            return through_surrogate(surrogate, *functions)
+        return tp if _has_own_encoding(cls) else self.once(tp, lambda: self.users(tp, cls, arguments))
 
     def users(self, tp: Any, cls: Any, arguments: tuple[Any, ...]) -> Any:
         if issubclass(cls, enum.Enum):
-            is_flag = issubclass(cls, enum.Flag)  # which may have values that no member has
-            return tp if is_flag else carried(str, lambda member: member.name, lambda name: cls[name])
+            is_flag = issubclass(cls, enum.Flag)  # combined flags are not members
+            return tp if is_flag else through_surrogate(str, lambda member: member.name, lambda name: cls[name])
         if issubclass(cls, RootModel):
-            return carried(self.widen(field_type(cls.model_fields["root"])), lambda m: m.root, cls.model_validate)
-        hints = fields_of(cls, arguments)
-        return self.record(tp, hints, *_ways(cls, hints)) if hints else tp
+            root = self.extend(type_hints.field_type(cls.model_fields["root"]))
+            return through_surrogate(root, lambda model: model.root, cls.model_validate)
+        hints = type_hints.fields_of(cls, arguments)
+        return self.record(tp, hints, *_functions_of(cls, hints)) if hints else tp
 
-    def record(
-        self, tp: Any, hints: dict[str, Any], take_apart: Callable[[Any], Any], build: Callable[[Any], Any]
-    ) -> Any:
-        """Carry by a TypedDict, which is filled only after it is known for what it is: it may be met again in there."""
+    def record(self, tp: Any, hints: dict[str, Any], take_apart: Function, build: Function) -> Any:
+        """Use a TypedDict, which is filled after it is registered, because its fields may refer to the type."""
         missing = getattr(get_origin(tp) or tp, "__optional_keys__", hints)
-        carrier = _TYPED_DICT("Carrier", {name: NotRequired[Any] if name in missing else Any for name in hints})
-        self.met[tp] = carried(carrier, take_apart, build)
+        surrogate = _TYPED_DICT("Surrogate", {name: NotRequired[Any] if name in missing else Any for name in hints})
+        self.met[tp] = through_surrogate(surrogate, take_apart, build)
         for name, hint in hints.items():
-            inner = self.widen(hint)
-            carrier.__annotations__[name] = NotRequired[inner] if name in missing else inner
+            inner = self.extend(hint)
+            surrogate.__annotations__[name] = NotRequired[inner] if name in missing else inner
         return self.met[tp]
 
 
-# JSON keeps them if it keeps what they hold; a dict where its keys are text.
-_KEPT: Final[tuple[Any, ...]] = (list, tuple, set, frozenset)
-_KEPT_BY_TEXT: Final[tuple[Any, ...]] = (dict,)
-
-
-def _speaks_for_itself(cls: Any) -> bool:
-    """Say whether a class has a schema or serializers of its own, or may hold more than its fields."""
+def _has_own_encoding(cls: Any) -> bool:
+    """Whether a class has a schema or serializers of its own, or may hold more than its fields."""
     decorators = getattr(cls, "__pydantic_decorators__", None)
     if decorators and (decorators.field_serializers or decorators.model_serializers):
         return True
     schema: Any = getattr(cls, "__get_pydantic_core_schema__", None)
     if issubclass(cls, BaseModel):
-        return cls.model_config.get("extra") == "allow" or schema.__func__ not in _SCHEMAS_OF_MODELS
+        inherited: Any = (BaseModel, RootModel)
+        is_own = all(schema.__func__ is not base.__get_pydantic_core_schema__.__func__ for base in inherited)
+        return is_own or cls.model_config.get("extra") == "allow"
     return schema is not None
 
 
-_MODELS: Final[tuple[Any, ...]] = (BaseModel, RootModel)
-_SCHEMAS_OF_MODELS: Final = tuple(cls.__get_pydantic_core_schema__.__func__ for cls in _MODELS)
-
-
-def _ways(cls: Any, names: dict[str, Any]) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return how a user's class is taken apart into a dict of its fields, and how it is built of that."""
+def _functions_of(cls: Any, names: dict[str, Any]) -> tuple[Function, Function]:
+    """Return the functions that take an instance of a user's class apart into a dict of its fields and build it."""
 
     def take_apart(value: Any) -> dict[str, Any]:
         return {name: getattr(value, name) for name in names if hasattr(value, name)}
@@ -154,24 +223,24 @@ def _ways(cls: Any, names: dict[str, Any]) -> tuple[Callable[[Any], Any], Callab
     def build(fields: dict[str, Any]) -> Any:
         built = object.__new__(cls)
         for name, value in fields.items():
-            object.__setattr__(built, name, value)  # past `frozen`, and past any code of the class
+            object.__setattr__(built, name, value)  # bypasses `frozen`, and any code of the class
         return built
 
     if typing_extensions.is_typeddict(cls):
         return dict, dict
     if issubclass(cls, BaseModel):
         return take_apart, lambda fields: cls.model_validate(fields, by_alias=False, by_name=True)
-    if hasattr(cls, "_make"):  # a NamedTuple's
+    if hasattr(cls, "_make"):  # a NamedTuple
         return take_apart, lambda fields: cls._make(fields.values())
     return take_apart, build
 
 
 def _member(members: list[tuple[type, ...]], value: Any) -> int:
-    """Return the place of the union's member that the value is of: of its very class, else of a base of it."""
-    exact = (place for place, classes in enumerate(members) if type(value) in classes)
-    derived = (place for place, classes in enumerate(members) if isinstance(value, classes))
+    """Return the index of the union's member for a value: the member of its own class, else of a base class."""
+    exact = (index for index, classes in enumerate(members) if type(value) in classes)
+    derived = (index for index, classes in enumerate(members) if isinstance(value, classes))
     return next(itertools.chain(exact, derived))
 
 
-def _place(literals: tuple[Any, ...], value: Any) -> int:
+def _index(literals: tuple[Any, ...], value: Any) -> int:
     return next(i for i, literal in enumerate(literals) if type(literal) is type(value) and literal == value)

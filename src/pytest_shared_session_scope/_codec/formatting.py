@@ -1,19 +1,19 @@
-"""Puts values, types and paths into words. Runs no user's `__repr__` and prints no secret. Imports no pydantic."""
+"""Formatting: values, types, paths and changes as text. Must not import pydantic.
+
+It never runs a user's `__repr__` and never prints a secret.
+"""
 
 from __future__ import annotations
 
 import collections
+import dataclasses
 import datetime
-import decimal
 import enum
-import fractions
-import ipaddress
 import itertools
 import pathlib
 import re
+import reprlib
 import types
-import uuid
-import zoneinfo
 from typing import Any, Final
 
 from pytest_shared_session_scope._codec.parts import (
@@ -21,19 +21,18 @@ from pytest_shared_session_scope._codec.parts import (
     Difference,
     Step,
     Steps,
+    field_names,
     has_secret,
     holds_secret,
     is_secret,
     is_secret_field,
 )
-from pytest_shared_session_scope._codec.scalars import zone_of
+from pytest_shared_session_scope._codec.scalars import EQUAL, KEYS, zone_of
 from pytest_shared_session_scope._codec.type_hints import type_name
-
-# --- naming things ---------------------------------------------------------------------------------------
 
 
 def function_name(function: object) -> str:
-    """Return what a function calls itself."""
+    """Return the name of a function."""
     return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
@@ -49,29 +48,19 @@ def class_name(value: object) -> str:
     return type_name(type(value))
 
 
-_SHOWN: Final = (
-    *(type(None), bool, int, float, complex, str, bytes, bytearray, range, type(...)),
-    *(
-        datetime.date,
-        datetime.datetime,
-        datetime.time,
-        datetime.timedelta,
-        datetime.timezone,
-        zoneinfo.ZoneInfo,
-    ),
-    *(pathlib.PurePosixPath, pathlib.PosixPath, pathlib.PureWindowsPath, pathlib.WindowsPath, uuid.UUID),
-    *(decimal.Decimal, fractions.Fraction, ipaddress.IPv4Address, ipaddress.IPv6Address, re.Pattern),
-)
-_FEW: Final = 4  # so many items of a container are named
-_LOOKED_AT: Final = 1000  # so many items say what type a container's items have
-_LONG: Final = 1000  # so many bits are shown in hex: Python refuses to print the longest numbers
+# --- values ----------------------------------------------------------------------------------------------
+
+_SHOWN: Final = frozenset((*EQUAL, *KEYS, type(...)))
+_FEW: Final = 4  # items of a container that are shown
+_EXAMINED: Final = 1000  # items that determine the type of a container's items
+_LONG: Final = 1000  # bits from which a number is shown in hex: Python refuses to print the longest ones
 _BRACKETS: Final[dict[type, str]] = dict(
     zip((list, tuple, set, frozenset, collections.deque), ("[]", "()", "{}", "{}", "[]"), strict=True)
 )
 
 
 def shown(value: Any, depth: int = 2) -> str:
-    """Return a short text for a value: of what is Python's own its `repr`, of anything else its class."""
+    """Return a short text for a value: the `repr` of Python's own classes, the class of any other."""
     cls = type(value)
     if cls in _SHOWN:
         return shortened(_text(value))
@@ -105,13 +94,53 @@ def _text(value: Any) -> str:
 
 
 def shortened(text: str, at_most: int = 60) -> str:
-    """Return a text without its middle where it is too long."""
+    """Return a text without its middle if it is too long."""
     half = at_most // 2
     return text if len(text) <= at_most else f"{text[:half]}...{text[-half:]}"
 
 
+def with_class(value: object) -> str:
+    """Return the short text for a value, with the name of its class."""
+    name, text = class_name(value), shown(value)
+    return text if value is ABSENT or re.match(rf"{re.escape(name)}\b", text) else f"{name} {text}"
+
+
+# An address, or a name in a cloud, is never cut.
+_LONGEST_TEXT: Final = 201
+# The files in which generated `__repr__`s are defined. A class with a `__repr__` of its own may have something to hide.
+_GENERATED: Final = (collections.__file__, dataclasses.__file__, reprlib.__file__, "<attrs generated")
+
+
+def value_text(value: Any, depth: int = 2) -> str:
+    """Return a text with which users can clean up by hand: of a class, all declared fields that its `repr` shows."""
+    cls: Any = type(value)
+    if cls is str:
+        return shortened(repr(value), _LONGEST_TEXT)
+    names = field_names(cls)
+    if not depth or not names or not _is_repr_generated(cls):
+        return shown(value)
+    fields = (f"{name}={_field_text(value, name, depth)}" for name in dict.fromkeys(names))
+    return f"{type_name(cls)}({', '.join(fields)})"
+
+
+def _field_text(value: Any, name: str, depth: int) -> str:
+    if is_secret_field(type(value), name) or not hasattr(value, name):
+        return "..."
+    return value_text(getattr(value, name), depth - 1)
+
+
+def _is_repr_generated(cls: Any) -> bool:
+    if hasattr(cls, "__pydantic_fields__") and hasattr(cls, "__repr_args__"):
+        return all(getattr(cls, name).__module__.startswith("pydantic.") for name in ("__repr__", "__repr_args__"))
+    code = getattr(cls.__repr__, "__code__", None)
+    return code is not None and code.co_filename.startswith(_GENERATED)
+
+
+# --- paths and changes -----------------------------------------------------------------------------------
+
+
 def path_of(steps: Steps) -> str:
-    """Return the path in pytest's and pydantic's habit; what is beyond a secret's field is not told."""
+    """Return the path in the style of pytest and pydantic, as far as a secret's field."""
     path = "$"
     for step in steps:
         if is_secret(step.owner):
@@ -132,11 +161,8 @@ def _segment(step: Step) -> str:
     return f"[{shown(step.name)}]"
 
 
-# --- what was lost ---------------------------------------------------------------------------------------
-
-
 def change(difference: Difference) -> str:
-    """Return what became of what."""
+    """Return what changed into what."""
     before, after, found = difference.before, difference.after, difference.found
     if has_secret(difference.steps, before, after):
         return "a secret changed"
@@ -157,12 +183,12 @@ def _members_change(before: Any, after: Any) -> str:
     if len(before) == len(after):
         what = what if len(lost) > 1 else what.removesuffix("s")
         return f"the {what} {', '.join(map(with_class, lost[:3]))} became {', '.join(map(with_class, gained[:3]))}"
-    told = [f"{verb} {', '.join(map(shown, some[:3]))}" for verb, some in (("lost", lost), ("gained", gained)) if some]
-    return "; ".join([f"{len(before)} {what} became {len(after)}", *told])
+    changes = [f"{verb} {', '.join(map(shown, m[:3]))}" for verb, m in (("lost", lost), ("gained", gained)) if m]
+    return "; ".join([f"{len(before)} {what} became {len(after)}", *changes])
 
 
 def _without(members: Any, others: Any) -> list[Any]:
-    """Return the members that the others lack, as far as no user's code is needed to tell."""
+    """Return the members that the others lack, as far as that can be found without running a user's code."""
     known = {(type(other), other) for other in others if type(other) in _SHOWN}
     return [member for member in members if type(member) not in _SHOWN or (type(member), member) not in known]
 
@@ -179,17 +205,12 @@ def _became(before: object, after: object) -> str:
     return f"{with_class(before)} became {with_class(after)}"
 
 
-def with_class(value: object) -> str:
-    """Return a value with the name of its class, shortened."""
-    name, text = class_name(value), shown(value)
-    return text if value is ABSENT or re.match(rf"{re.escape(name)}\b", text) else f"{name} {text}"
+# --- annotations -----------------------------------------------------------------------------------------
 
 
 def named_after(value: Any, depth: int = 3) -> str:
-    """Return the annotation that says what a value is."""
+    """Return the annotation that describes a value."""
     cls = type(value)
-    if value is None:
-        return "None"
     if isinstance(value, pathlib.PurePath):
         return "Path" if isinstance(value, pathlib.Path) else "PurePath"
     if isinstance(value, re.Pattern):
@@ -209,19 +230,15 @@ def named_after(value: Any, depth: int = 3) -> str:
 
 
 def _either(values: Any, depth: int) -> str:
-    names = dict.fromkeys(named_after(value, depth - 1) for value in itertools.islice(values, _LOOKED_AT))
+    names = dict.fromkeys(named_after(value, depth - 1) for value in itertools.islice(values, _EXAMINED))
     return " | ".join(names) if 0 < len(names) <= _FEW else "..."
 
 
+_DECLARING: Final = "__pydantic_fields__", "__dataclass_fields__", "__attrs_attrs__", "_fields"
+
+
 def is_typed(value: Any) -> bool:
-    """Say whether there is a type that carries the value once it is annotated."""
+    """Whether some annotation exists with which the value can be shared."""
     cls = type(value)
-    fields = (
-        "__pydantic_fields__",
-        "__dataclass_fields__",
-        "__attrs_attrs__",
-        "_fields",
-        "__get_pydantic_core_schema__",
-    )
-    known = cls in _SHOWN or cls in _BRACKETS or cls is re.Pattern or isinstance(value, dict | enum.Enum)
-    return known or any(hasattr(cls, name) for name in fields)
+    is_known = cls in _SHOWN or cls in _BRACKETS or isinstance(value, dict | enum.Enum)
+    return is_known or any(hasattr(cls, name) for name in (*_DECLARING, "__get_pydantic_core_schema__"))

@@ -1,11 +1,17 @@
-"""The parts of a value, the steps that lead to them, and which of them are secret. Must not import pydantic."""
+"""The parts of a value: the steps to them, which of them are secret, and what the annotation says about them.
+
+Must not import pydantic.
+"""
 
 from __future__ import annotations
 
 import collections
+import dataclasses
 import enum
 from collections.abc import Iterator
 from typing import Any, Final, Literal, NamedTuple
+
+from pytest_shared_session_scope._codec.type_hints import hint_inside
 
 StepKind = Literal["attribute", "index", "key", "key of", "member"]
 Found = Literal["type", "value", "length", "keys", "incomparable", "too deep"]
@@ -38,6 +44,7 @@ class Absent(enum.Enum):
 
 
 ABSENT: Final = Absent.ABSENT
+HOLDS_ITSELF: Final = "id repeated"  # part of pydantic's message about a cycle
 
 
 # --- walking through a value -----------------------------------------------------------------------------
@@ -146,3 +153,64 @@ def holds_secret(value: object) -> bool:
         if count == _MOST or has_secret(() if part.step is None else (part.step,), part.value):
             return True
     return False
+
+
+# --- places ----------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A difference, with the annotations along the path to it: of the value first, of the place itself last."""
+
+    difference: Difference
+    hints: tuple[Any, ...]
+    root: object
+    is_annotated: bool
+
+    @property
+    def before(self) -> Any:
+        return self.difference.before
+
+    @property
+    def after(self) -> Any:
+        return self.difference.after
+
+    @property
+    def steps(self) -> Steps:
+        return self.difference.steps
+
+    @property
+    def shown_steps(self) -> Steps:
+        """The steps that may be shown: not those beyond a field that is annotated to be excluded from a `repr`."""
+        hidden = [place for place, hint in enumerate(self.hints) if _is_hidden(hint)]
+        return self.steps[: hidden[0]] if hidden else self.steps
+
+    @property
+    def is_secret(self) -> bool:
+        is_hidden = any(map(_is_hidden, self.hints))
+        return is_hidden or has_secret(self.steps, self.before, self.after)
+
+    @property
+    def hint(self) -> Any:
+        return self.hints[-1]
+
+    @property
+    def model(self) -> type | None:
+        """The class of the innermost pydantic model around the place."""
+        owners = [type(step.owner) for step in self.steps if hasattr(type(step.owner), "model_config")]
+        return owners[-1] if owners else None
+
+
+def _is_hidden(hint: Any) -> bool:
+    """Whether an annotation says about a TypedDict's or a tuple's item what `is_secret_field` finds in a class."""
+    metadata = getattr(hint, "__metadata__", ())
+    return any(getattr(m, "exclude", None) or getattr(m, "repr", True) is False for m in metadata)
+
+
+def case_of(difference: Difference, value_type: Any, *, is_annotated: bool = True) -> Case:
+    """Return the case of a difference in a value of the type."""
+    hints = [value_type]
+    for step in difference.steps:
+        hints.append(hint_inside(hints[-1], step.owner, step.kind, step.name))
+    root = difference.steps[0].owner if difference.steps else difference.before
+    return Case(difference, tuple(hints), root, is_annotated)

@@ -1,7 +1,7 @@
-"""How values that hold no others are compared. Imports neither pydantic nor the package.
+"""Comparisons without paths: of scalars, which hold no other values, and of many values at once.
 
-A leaf is compared with `==` where its class is Python's own and means by it what the guard means; otherwise by a key
-that is made of it. No code of a user's class runs.
+A scalar is compared with `==` if its class is Python's own and its equality is strict enough, else by a key. No code of
+a user's class runs. Must not import pydantic.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from pytest_shared_session_scope._codec.type_hints import is_plain, layout_of
 
 Key = Callable[[Any], object]
 
-# Of longer rows what they hold is compared, so that there are never more than a few megabytes to compare.
+# The most bytes that are written per item, on average: more than a few megabytes are compared part by part.
 _LONGEST_ROW: Final = 1024
 # From this depth on, nothing is compared at once any more: deep values often hold one part many times over.
 DEEP: Final = 8
 _MOST_ITEMS: Final = 100_000  # in one column
 _WIDEST: Final = 16  # items in a row, to have a column for each place
 
-# Compared with `==`. `float` is not: to `==` no NaN is like another, and 0.0 is like -0.0.
+# Compared with `==`. Not `float`: no NaN equals another, and 0.0 equals -0.0.
 EQUAL: Final = frozenset(
     (
         *(type(None), bool, int, str, bytes, bytearray, datetime.date, datetime.timedelta, uuid.UUID),
@@ -51,16 +51,18 @@ EQUAL: Final = frozenset(
 
 
 def are_alike(before: list[Any], after: list[Any], depth: int = 0) -> bool:
-    """Whether two lists of equal length hold the same values; False proves nothing.
+    """Whether two lists of equal length hold the same values. True is proof, False only means that the walk must look.
 
-    The items of one class are turned into columns, which are compared likewise: of models, the values of each field.
+    Items of one class are turned into columns, which are compared in the same way. For example, `[User(id=1, name="a"),
+    User(id=2, name="b")]` becomes `[{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]` and, if a name were something that
+    `pickle` has no C code for, `["id", "name", "id", "name"]`, `[1, 2]` and the list of names.
     """
     if are_written_alike(before, after):
         return True
     classes, copied = list(map(type, before)), list(map(type, after))
     if depth > DEEP or not all(map(operator.is_, classes, copied)):
         return False
-    found = {id(cls): cls for cls in classes}  # by identity, as a metaclass may define equality
+    found = {id(cls): cls for cls in classes}  # by identity, because a metaclass may define equality
     if len(found) == 1:
         return _are_columns_alike(classes[0], before, after, depth)
     masks = [(cls, [one is cls for one in classes]) for cls in found.values()]
@@ -84,7 +86,7 @@ def _are_columns_alike(cls: type, before: list[Any], after: list[Any], depth: in
 
 
 def _columns(cls: type, rows: list[Any]) -> list[list[Any]]:
-    """Return all that the rows hold, as columns of values that are probably of one type."""
+    """Return everything that the rows hold, as columns of values that are probably of one type."""
     if is_plain(cls):
         return [list(map(read, rows)) for _, read in layout_of(cls)]
     lengths = list(map(len, rows)) if cls in (list, tuple, dict) else []
@@ -92,7 +94,7 @@ def _columns(cls: type, rows: list[Any]) -> list[list[Any]]:
         raise ValueError(cls)
     items, width = list(chain.from_iterable(rows)), lengths[0]
     is_table = width <= _WIDEST and lengths.count(width) == len(rows)
-    if cls is dict and is_table and items == items[:width] * len(rows):
+    if cls is dict and is_table and {*map(type, items)} == {str} and items == items[:width] * len(rows):
         return [items, *([row[key] for row in rows] for key in items[:width])]
     if cls is dict:
         return [lengths, items, list(chain.from_iterable(map(dict.values, rows)))]
@@ -100,15 +102,14 @@ def _columns(cls: type, rows: list[Any]) -> list[list[Any]]:
 
 
 def are_written_alike(before: Sequence[Any], after: Sequence[Any]) -> bool:
-    """Whether both consist of Python's plainest types and `pickle` writes the same about them.
+    """Whether both consist of Python's plainest types, and `pickle` writes the same about them: types and contents.
 
-    That is one pass through each in C. What is written tells types and contents; it is only compared, never read. No
-    code of a user's class runs, because `_Pickler` gives up on any other type. Whether two parts are one object is not
-    compared: each is written anew.
+    This takes one pass through each in C. The bytes are compared, but never loaded. No code of a user's class runs,
+    because `_Pickler` gives up on any other type. Whether two parts are the same object makes no difference.
     """
     try:
         return _written(before) == _written(after)
-    except Exception:  # noqa: BLE001 - another type, a cycle, too deep or too long: there are other ways to compare
+    except Exception:  # noqa: BLE001 - another type, a cycle, too deep or too long
         return False
 
 
@@ -116,7 +117,7 @@ def _written(rows: Sequence[Any]) -> bytes:
     file = _Bounded()
     file.most = _LONGEST_ROW * len(rows)
     pickler = _Pickler(file, 4)
-    pickler.fast = True  # no memo, so each object is written anew
+    pickler.fast = True  # no memo: an object is written anew each time
     pickler.dump(rows)
     return file.getvalue()
 
@@ -130,7 +131,7 @@ class _Bounded(io.BytesIO):
     most: int
 
     def write(self, data: Any) -> int:
-        if self.tell() > self.most:  # a part that is held many times over would be written as often
+        if self.tell() > self.most:  # nested lists that each hold the next one twice are endless
             raise ValueError
         return super().write(data)
 
@@ -139,7 +140,7 @@ class _Bounded(io.BytesIO):
 
 
 def _float(value: float) -> object:
-    return "nan" if value != value else (value, math.copysign(1, value))  # noqa: PLR0124 - how one asks for NaN
+    return "nan" if value != value else (value, math.copysign(1, value))  # noqa: PLR0124 - only NaN is unequal to itself
 
 
 def _complex(value: complex) -> object:
@@ -147,12 +148,12 @@ def _complex(value: complex) -> object:
 
 
 def _moment(value: Any) -> object:
-    """Tell datetimes and times by their fields, `fold`, and what their zone is rather than which class it has."""
+    """Return a datetime's or time's fields, `fold`, and zone."""
     return value.replace(tzinfo=None), value.fold, zone_of(value.tzinfo)
 
 
 def zone_of(zone: Any) -> tuple[Any, ...]:
-    """Return the name of a time zone; the offset, and its name if it has one; or that it is another object."""
+    """Return what identifies a time zone: its key; its offset and the offset's name, if given; or the object itself."""
     if zone is None:
         return "none", None
     if type(zone) is zoneinfo.ZoneInfo and zone.key:
@@ -167,8 +168,29 @@ def zone_of(zone: Any) -> tuple[Any, ...]:
 
 
 def is_offset(cls: type) -> bool:
-    """Say whether it is one of the two classes of fixed offsets: pydantic loads its own for the standard one."""
+    """Whether the class is one of the two for fixed offsets: `datetime.timezone`, or pydantic's for loaded values."""
     return cls is datetime.timezone or (cls.__name__ == "TzInfo" and cls.__module__.startswith("pydantic_core"))
+
+
+# What is written of a time zone: its key, or its offset in microseconds and the offset's name; of none, three Nones.
+ZoneState = tuple[str | None, int | None, str | None]
+_MICROSECOND: Final = datetime.timedelta(microseconds=1)
+
+
+def zone_state(zone: Any) -> ZoneState:
+    """Return the state of a time zone. Raises `ValueError` for a zone of another class."""
+    kind, *state = zone_of(zone)
+    if kind == "other":
+        raise ValueError(f"{zone!r} is neither a ZoneInfo nor a fixed offset")
+    return (state[0], None, None) if kind != "offset" else (None, state[0] // _MICROSECOND, state[1])
+
+
+def zone_from_state(state: ZoneState) -> Any:
+    """Return the time zone of a state, or None if it is the state of none."""
+    key, offset, name = state
+    if offset is None:
+        return None if key is None else zoneinfo.ZoneInfo(key)
+    return datetime.timezone(offset * _MICROSECOND, *([] if name is None else [name]))
 
 
 def _range(value: range) -> object:
@@ -179,7 +201,7 @@ def _array(value: Any) -> object:
     return value.dtype, value.shape, value.tobytes()
 
 
-_KEYS: Final[dict[type, Key]] = {
+KEYS: Final[dict[type, Key]] = {
     float: _float,
     complex: _complex,
     decimal.Decimal: decimal.Decimal.as_tuple,
@@ -196,9 +218,9 @@ _UNIQUE: Final = (type(...), type(NotImplemented))
 
 
 def key_of(cls: type) -> Key | None:
-    """Return what to compare instances of a leaf's class by, `None` where the class is no leaf."""
-    if cls in _KEYS:
-        return _KEYS[cls]
+    """Return the function that makes the key by which scalars of a class are compared, or None for other classes."""
+    if cls in KEYS:
+        return KEYS[cls]
     if cls in _UNIQUE or issubclass(cls, _IDENTICAL):
         return id
     if is_offset(cls):
@@ -214,6 +236,6 @@ def _is_url(cls: type) -> bool:
 
 
 def is_numpy(cls: type) -> bool:
-    """Say whether it is the class of one of numpy's arrays or scalars; numpy is not imported for that."""
+    """Whether the class is one of numpy's arrays or scalars. Does not import numpy."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and issubclass(cls, (numpy.ndarray, numpy.generic))

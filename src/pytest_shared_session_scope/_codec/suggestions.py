@@ -1,4 +1,4 @@
-"""Says what was lost of a value and what to do about it. Imports nothing that touches files or knows pytest."""
+"""Suggestions: what a user can do about a value that is refused."""
 
 from __future__ import annotations
 
@@ -14,62 +14,99 @@ from typing import Any, Final, get_args, get_origin
 import typing_extensions
 
 from pytest_shared_session_scope._codec import scalars
-from pytest_shared_session_scope._codec.cases import UNKNOWN, Case, fitting
 from pytest_shared_session_scope._codec.formatting import class_name, is_typed, named_after, shown
-from pytest_shared_session_scope._codec.parts import ABSENT, is_secret
-from pytest_shared_session_scope._codec.type_hints import classes_of, is_excluded, members_of, type_name, unwrapped
+from pytest_shared_session_scope._codec.parts import ABSENT, Case, is_secret
+from pytest_shared_session_scope._codec.type_hints import (
+    UNKNOWN,
+    classes_of,
+    fitting,
+    is_excluded,
+    members_of,
+    type_name,
+    unwrapped,
+)
 
 OPT_OUT: Final = "pass serialize= and deserialize="
 BY_OBJECT: Final = f"{OPT_OUT}, or store=PickleStore()"
 
 
-def _cure_incomparable(case: Case) -> str | None:
-    is_lost = case.difference.found in ("incomparable", "too deep")
-    return BY_OBJECT if is_lost else None
+def for_difference(case: Case) -> str:
+    """Return the suggestion for a difference."""
+    return next(filter(None, (suggest(case) for suggest in _FOR_DIFFERENCE)), OPT_OUT)
 
 
-def _cure_excluded(case: Case) -> str | None:
+def for_mismatch(case: Case) -> str:
+    """Return the suggestion for a value that pydantic cannot load."""
+    suggestion = next(filter(None, (suggest(case) for suggest in _FOR_MISMATCH)), None)
+    return suggestion or f"correct the value or the annotation, or {OPT_OUT}"
+
+
+def for_numpy(value: Any) -> str | None:
+    """Return the suggestion for one of numpy's scalars."""
+    if not scalars.is_numpy(type(value)) or value.ndim:
+        return None
+    return f"make it a plain {class_name(value.item())} with .item(), or {OPT_OUT}"
+
+
+def setting(value: Any, model: Any) -> str | None:
+    """Return the line of configuration with which a user's model keeps the value."""
+    if isinstance(value, float) and not math.isfinite(value):
+        line = 'ConfigDict(ser_json_inf_nan="constants")'
+    elif isinstance(value, bytes):
+        line = 'ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")'
+    else:
+        return None
+    return f"give {type_name(model)} the line model_config = {line}"
+
+
+# --- one function per kind of case; None if the case is of another kind ------------------------------------
+
+
+def _numpy(case: Case) -> str | None:
+    return for_numpy(case.before)
+
+
+def _iterator(case: Case) -> str | None:
+    if not hasattr(type(case.before), "__next__"):
+        return None
+    return "it can be gone through only once: share a list of what it gives"
+
+
+def _incomparable(case: Case) -> str | None:
+    return BY_OBJECT if case.difference.found in ("incomparable", "too deep") else None
+
+
+def _excluded(case: Case) -> str | None:
     for step in case.steps:
-        field = (
-            getattr(type(step.owner), "__pydantic_fields__", {}).get(step.name) if step.kind == "attribute" else None
-        )
+        fields = getattr(type(step.owner), "__pydantic_fields__", {}) if step.kind == "attribute" else {}
+        field = fields.get(step.name)
         if field is not None and is_excluded(field):
             cls = class_name(step.owner)
             return f"{cls}.{step.name} is kept out of every dump (exclude): take exclude away, or {OPT_OUT}"
     return None
 
 
-def _cure_private(case: Case) -> str | None:
-    if not any(step.kind == "attribute" and step.name == "__pydantic_private__" for step in case.steps):
+def _private(case: Case) -> str | None:
+    names = [step.name for step in case.steps if step.kind == "attribute"]
+    if "__pydantic_private__" not in names:
         return None
-    name = next(
-        (step.name for step in case.steps if str(step.name).startswith("_") and "pydantic" not in str(step.name)),
-        "it",
-    )
-    return f"private attributes do not travel: make {name} a field, or {OPT_OUT}"
+    own = [step.name for step in case.steps if str(step.name).startswith("_") and "pydantic" not in str(step.name)]
+    return f"private attributes do not travel: make {own[0] if own else 'it'} a field, or {OPT_OUT}"
 
 
-def _cure_secret(case: Case) -> str | None:
+def _secret(case: Case) -> str | None:
     if not (is_secret(case.before) or any(is_secret(step.owner) for step in case.steps)):
         return None
     return f"secrets are masked in a dump: annotate and share a plain str or bytes, or {OPT_OUT}"
 
 
-def _cure_iterator(case: Case) -> str | None:
-    if not hasattr(type(case.before), "__next__"):
-        return None
-    return "it can be gone through only once: share a list of what it gives"
-
-
-def _cure_unannotated(case: Case) -> str | None:
+def _unannotated(case: Case) -> str | None:
     if case.is_annotated:
         return None
-    if not is_typed(case.before):
-        return BY_OBJECT
-    return f"annotate the fixture -> {named_after(case.root)}"
+    return f"annotate the fixture -> {named_after(case.root)}" if is_typed(case.before) else BY_OBJECT
 
 
-def _cure_vague(case: Case) -> str | None:
+def _vague(case: Case) -> str | None:
     tp = unwrapped(case.hint)
     if tp is UNKNOWN or not (tp in (Any, object) or isinstance(tp, typing.TypeVar) or tp in _BARE):
         return None
@@ -79,32 +116,14 @@ def _cure_vague(case: Case) -> str | None:
     return f"the annotation says nothing of {where} there: annotate {named_after(case.before)} instead"
 
 
-def _cure_union(case: Case) -> str | None:
-    places = [*(step.owner for step in case.steps), case.before]
-    for hint, part in zip(reversed(case.hints), reversed(places), strict=False):
-        members = members_of(unwrapped(hint))
-        rivals = [m for m in members if m not in (None, type(None))]
-        if len(rivals) > 1 and (part is case.before or len(fitting(hint, part)) > 1):
-            if type(part) not in classes_of(hint) and part is case.before:
-                continue
-            names = " and ".join(map(type_name, rivals))
-            tagged = "a tagged union (models told apart by a Literal)"
-            return f"JSON cannot tell {names} apart: make it {tagged}, or {OPT_OUT}"
-    return None
+_BARE: Final = (
+    *(list, dict, tuple, set, frozenset, collections.deque, typing.List, typing.Dict, typing.Tuple),  # noqa: UP006
+    *(getattr(collections.abc, name) for name in ("Sequence", "Mapping", "Iterable", "Collection")),
+    *(typing.Sequence, typing.Mapping, typing.Iterable, typing.Collection, typing.Set),  # noqa: UP006
+)
 
 
-def _cure_numpy(case: Case) -> str | None:
-    return numpy_cure(case.before)
-
-
-def numpy_cure(value: Any) -> str | None:
-    """Return what to do about one of numpy's scalars."""
-    if not scalars.is_numpy(type(value)) or value.ndim:
-        return None
-    return f"make it a plain {class_name(value.item())} with .item(), or {OPT_OUT}"
-
-
-def _cure_subclass(case: Case) -> str | None:
+def _subclass(case: Case) -> str | None:
     sub = type(case.before)
     bases = classes_of(case.hint) if case.hint is not UNKNOWN else (type(case.after),)
     base = next((base for base in bases if base in sub.__mro__[1:] and base is not object), None)
@@ -116,17 +135,20 @@ def _cure_subclass(case: Case) -> str | None:
     return f"annotate {names[0]} instead of {names[1]}, or {names[0]} | {names[1]} where both occur"
 
 
-def _cure_zone(case: Case) -> str | None:
-    zone = getattr(case.before, "tzinfo", case.before)
-    if not isinstance(zone, datetime.tzinfo):
-        return None
-    if scalars.zone_of(zone)[0] != "other":
-        where = f"inside {type_name(case.model)}" if case.model else "there"
-        return f"{where} only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}"
-    return f"of time zones only zoneinfo.ZoneInfo and datetime.timezone travel: use one of them, or {OPT_OUT}"
+def _union(case: Case) -> str | None:
+    places = [*(step.owner for step in case.steps), case.before]
+    for hint, part in zip(reversed(case.hints), reversed(places), strict=False):
+        rivals = [m for m in members_of(unwrapped(hint)) if m not in (None, type(None))]
+        if len(rivals) > 1 and (part is case.before or len(fitting(hint, part)) > 1):
+            if type(part) not in classes_of(hint) and part is case.before:
+                continue
+            names = " and ".join(map(type_name, rivals))
+            tagged = "a tagged union (models told apart by a Literal)"
+            return f"JSON cannot tell {names} apart: make it {tagged}, or {OPT_OUT}"
+    return None
 
 
-def _cure_keys(case: Case) -> str | None:
+def _keys(case: Case) -> str | None:
     tp = unwrapped(case.hint)
     if case.difference.found != "keys" or case.is_secret or tp is UNKNOWN:
         return None
@@ -139,38 +161,35 @@ def _cure_keys(case: Case) -> str | None:
     return f"keys are to be {type_name(expected)}, which {shown(strange)} is not: correct it or the annotation"
 
 
-def _cure_setting(case: Case) -> str | None:
-    if case.model is None:
-        return None
-    return setting(case.before, case.model)
-
-
-def setting(value: Any, model: Any) -> str | None:
-    """Return the line that lets a model of the user's carry the value."""
-    if isinstance(value, float) and not math.isfinite(value):
-        line = 'ConfigDict(ser_json_inf_nan="constants")'
-    elif isinstance(value, bytes):
-        line = 'ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")'
-    else:
-        return None
-    return f"give {type_name(model)} the line model_config = {line}"
-
-
-def _cure_undeclared(case: Case) -> str | None:
+def _undeclared(case: Case) -> str | None:
     step = case.steps[-1] if case.steps else None
     if step is None or step.kind != "attribute" or ABSENT not in (case.before, case.after):
         return None
     return f"{class_name(step.owner)} has no such field to carry it: declare {step.name} as a field, or {OPT_OUT}"
 
 
-def _cure_other_type(case: Case) -> str | None:
+def _zone(case: Case) -> str | None:
+    zone = getattr(case.before, "tzinfo", case.before)
+    if not isinstance(zone, datetime.tzinfo):
+        return None
+    if scalars.zone_of(zone)[0] != "other":
+        where = f"inside {type_name(case.model)}" if case.model else "there"
+        return f"{where} only UTC and unnamed offsets travel: use .astimezone(timezone.utc), or {OPT_OUT}"
+    return f"of time zones only zoneinfo.ZoneInfo and datetime.timezone travel: use one of them, or {OPT_OUT}"
+
+
+def _setting(case: Case) -> str | None:
+    return None if case.model is None else setting(case.before, case.model)
+
+
+def _other_type(case: Case) -> str | None:
     tp = unwrapped(case.hint)
     if tp is UNKNOWN or type(case.before) in classes_of(tp) or type(case.before) is type(case.after):
         return None
     return f"{type_name(tp)} is what the annotation says there: correct the value or the annotation"
 
 
-def _cure_own_code(case: Case) -> str | None:
+def _own_code(case: Case) -> str | None:
     for step in reversed(case.steps):
         cls = type(step.owner)
         decorators = getattr(cls, "__pydantic_decorators__", None)
@@ -181,31 +200,9 @@ def _cure_own_code(case: Case) -> str | None:
     return None
 
 
-# The first that knows the case is told.
-_CURES: Final[tuple[Callable[[Case], str | None], ...]] = (
-    *(_cure_numpy, _cure_iterator, _cure_incomparable, _cure_excluded, _cure_private, _cure_secret),
-    *(_cure_unannotated, _cure_vague, _cure_subclass, _cure_union, _cure_keys, _cure_undeclared),
-    *(_cure_zone, _cure_setting, _cure_other_type, _cure_own_code),
+# The first function that recognizes the case decides.
+_FOR_DIFFERENCE: Final[tuple[Callable[[Case], str | None], ...]] = (
+    *(_numpy, _iterator, _incomparable, _excluded, _private, _secret, _unannotated, _vague, _subclass, _union),
+    *(_keys, _undeclared, _zone, _setting, _other_type, _own_code),
 )
-_CURES_OF_MISMATCH: Final = (_cure_excluded, _cure_secret, _cure_subclass, _cure_setting, _cure_other_type)
-_BARE: Final = (
-    *(list, dict, tuple, set, frozenset, collections.deque, typing.List, typing.Dict, typing.Tuple),  # noqa: UP006
-    *(
-        collections.abc.Sequence,
-        collections.abc.Mapping,
-        collections.abc.Iterable,
-        collections.abc.Collection,
-    ),
-    *(typing.Sequence, typing.Mapping, typing.Iterable, typing.Collection, typing.Set),  # noqa: UP006
-)
-
-
-def cure_of(case: Case) -> str:
-    """Return what to do about a difference."""
-    return next(filter(None, (cure(case) for cure in _CURES)), OPT_OUT)
-
-
-def cure_of_mismatch(case: Case) -> str:
-    """Return what to do about a value that pydantic does not load."""
-    cure = next(filter(None, (cure(case) for cure in _CURES_OF_MISMATCH)), None)
-    return cure or f"correct the value or the annotation, or {OPT_OUT}"
+_FOR_MISMATCH: Final = (_excluded, _secret, _subclass, _setting, _other_type)

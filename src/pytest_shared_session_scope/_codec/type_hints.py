@@ -158,6 +158,33 @@ def _filled(hint: Any, given: dict[Any, Any]) -> Any:
     return generic[tuple(given.get(p, p) for p in parameters)] if parameters and given else hint
 
 
+class _Unknown:
+    """Stands for an annotation that could not be found."""
+
+
+UNKNOWN: Final = _Unknown()
+
+
+def fitting(tp: Any, value: object) -> list[Any]:
+    """Return the members of a union, or the type itself, that the value's own class belongs to."""
+    return [member for member in members_of(unwrapped(tp)) if type(value) in classes_of(member)]
+
+
+def hint_inside(tp: Any, owner: object, kind: str, name: Any) -> Any:
+    """Return the annotation of an attribute, item, value, key or member of an object annotated with the type."""
+    tp = unwrapped(next(iter(fitting(tp, owner)), members_of(unwrapped(tp))[0]))
+    origin, arguments = get_origin(tp), get_args(tp)
+    if kind == "attribute":
+        return hint_of(type(owner), name, UNKNOWN)
+    if typing_extensions.is_typeddict(origin or tp):
+        return hint_of(origin or tp, name, UNKNOWN)
+    if not arguments:
+        return tp if tp in (Any, object, UNKNOWN) else Any
+    if origin is tuple and arguments[-1] is not ...:
+        return arguments[name] if isinstance(name, int) and name < len(arguments) else UNKNOWN
+    return arguments[-1 if kind == "key" else 0]
+
+
 # --- the attributes of an instance -----------------------------------------------------------------------
 
 _HEAP_TYPE: Final = 1 << 9
@@ -193,3 +220,26 @@ def _reader_of_fields(cls: type, read: Callable[[Any], dict[str, Any]]) -> Calla
     if not cached and not left:
         return read
     return lambda owner: {name: value for name, value in {**left, **read(owner)}.items() if name not in cached}
+
+
+# --- pydantic's schema of a type -------------------------------------------------------------------------
+
+# Packages whose functions change no value.
+_KNOWN: Final = ("pydantic", __name__.partition(".")[0])
+
+
+def has_user_serializer(schema: Any) -> bool:
+    """Whether dumping values of a pydantic schema runs a user's functions.
+
+    Only pydantic's schema says so, whose keys are not a public interface; `test_private_names.py` tests them.
+    """
+    if isinstance(schema, list | tuple):
+        return any(map(has_user_serializer, schema))
+    if not isinstance(schema, dict):
+        return False
+    is_serializer = not {"return_schema", "when_used", "is_field_serializer"}.isdisjoint(schema)
+    if is_serializer and str(schema.get("type")).startswith("function-"):
+        module = str(getattr(schema["function"], "__module__", ""))
+        if module.partition(".")[0] not in _KNOWN:
+            return True
+    return any(map(has_user_serializer, schema.values()))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from pytest_shared_session_scope._codec.value_text import value_text
+from pytest_shared_session_scope._codec.formatting import value_text
 from pytest_shared_session_scope._run import journal
 from pytest_shared_session_scope._run.share_journal import is_short
 from pytest_shared_session_scope.errors import SharedFixtureError, StoreError
@@ -150,7 +150,6 @@ class ValueChannel:
 
     def shown(self, value: object) -> str:
         """Return a short text for the value, without secrets."""
-        # Imported here: needed by setups alone.
         with contextlib.suppress(Exception):  # the repr of a user's class may raise anything
             return value_text(value)
         return f"{type(value).__name__}(...)"

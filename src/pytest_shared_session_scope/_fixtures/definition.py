@@ -171,18 +171,18 @@ class Definition:
 
     def _build_codec(self, fixture: str) -> Codec:
         # Saves 95 ms, most of it for pydantic, in processes that acquire no typed share.
-        from pytest_shared_session_scope._codec.codec import custom_codec, object_codec, typed_codec, untyped_codec
+        from pytest_shared_session_scope._codec.codec import CustomCodec, ObjectCodec, TypedCodec
 
         options = self.options
         holds = holds_of(options.store)
         if options.serialize is not None and options.deserialize is not None:
-            return custom_codec(options.serialize, options.deserialize, fixture, holds)
+            return CustomCodec(options.serialize, options.deserialize, fixture, holds)
         if holds == "objects":
-            return object_codec()
+            return ObjectCodec()
         value_type = self.sharing(fixture).value_type
         if value_type is UNANNOTATED:
-            return untyped_codec(fixture)
-        return typed_codec(value_type, fixture)
+            return TypedCodec(Any, fixture, is_annotated=False)
+        return TypedCodec(value_type, fixture)
 
 
 def describe(function: Any, name: str | None) -> str:

@@ -36,7 +36,7 @@ from codec_cases import (
 )
 from typing_extensions import TypedDict
 
-from pytest_shared_session_scope._codec.codec import Codec, typed_codec
+from pytest_shared_session_scope._codec.codec import Codec, TypedCodec
 from pytest_shared_session_scope.errors import CodecError
 
 pytest.importorskip("hypothesis")
@@ -274,7 +274,7 @@ def check(types: int, counts: collections.Counter[str], *, is_repeatable: bool) 
     @given(typed_values())
     def run(drawn: tuple[Any, list[Any], bool]) -> None:
         tp, values, is_strayed = drawn
-        codec = typed_codec(tp, "'random'")
+        codec = TypedCodec(tp, "'random'")
         for value in values:
             counts[outcome(codec, value, is_strayed)] += 1
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from pytest_shared_session_scope._codec.value_text import value_text
+from pytest_shared_session_scope._codec.formatting import value_text
 
 
 @dataclasses.dataclass(frozen=True)

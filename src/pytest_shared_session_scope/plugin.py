@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
-from pytest_shared_session_scope._run.locks import NamedLock
+from pytest_shared_session_scope._run.files import NamedLock
 from pytest_shared_session_scope._session.controller import REPORT, WORKER_INPUT, Controller
 from pytest_shared_session_scope._session.worker import WORKER, Worker, collection_checks
 

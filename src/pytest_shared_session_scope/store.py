@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from pytest_shared_session_scope._run import fileio, locks
-from pytest_shared_session_scope._run.fileio import NAME
+from pytest_shared_session_scope._run import files
+from pytest_shared_session_scope._run.files import NAME
 from pytest_shared_session_scope.errors import StoreError
 from pytest_shared_session_scope.types import StoreValueNotExists
 
@@ -45,7 +45,7 @@ class LocalFileStoreMixin:
     def lock(self, identifier: str, fixture_values: dict[str, Any]) -> AbstractContextManager[Any]:
         """Return a lock that one worker of the run holds at a time."""
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
-        return locks.new_lock(path.with_name(f"{identifier}.lock"))
+        return files.new_lock(path.with_name(f"{identifier}.lock"))
 
     def size(self, identifier: str, fixture_values: dict[str, Any]) -> int:
         """Return the number of bytes in the value's file, for reports."""
@@ -53,7 +53,7 @@ class LocalFileStoreMixin:
 
     def delete(self, identifier: str, fixture_values: dict[str, Any]) -> None:
         """Delete the value's file if it exists."""
-        fileio.remove(str(self._get_path(identifier, fixture_values["tmp_path_factory"])))
+        files.remove(str(self._get_path(identifier, fixture_values["tmp_path_factory"])))
 
 
 class FileStore(LocalFileStoreMixin):
@@ -84,7 +84,7 @@ class FileStore(LocalFileStoreMixin):
         """Write text or bytes, completely or not at all."""
         path = self._get_path(identifier, fixture_values["tmp_path_factory"])
         header, payload = _frame(data)
-        fileio.write_atomic(path, header, payload)
+        files.write_atomic(path, header, payload)
 
 
 class JsonStore(FileStore):
@@ -177,7 +177,7 @@ def _checksum(payload: bytes) -> int:
 
 def _read_parts(path: Path) -> tuple[bytes, bytes]:
     """Return the header line and the payload; a large payload is never in memory twice."""
-    descriptor = os.open(path, os.O_RDONLY | fileio.BINARY)
+    descriptor = os.open(path, os.O_RDONLY | files.BINARY)
     try:
         content = os.read(descriptor, _BLOCK)
         length = content.find(b"\n") + 1

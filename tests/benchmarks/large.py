@@ -22,7 +22,7 @@ from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
 from pytest_shared_session_scope._codec.codec import CustomCodec, TypedCodec
-from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.files import create_directory
 from pytest_shared_session_scope.store import FileStore
 
 from . import bench_codec

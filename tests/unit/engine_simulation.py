@@ -21,7 +21,7 @@ from pytest_shared_session_scope._engine.release import Verdict
 from pytest_shared_session_scope._engine.values import Share
 from pytest_shared_session_scope._reporting import outcome
 from pytest_shared_session_scope._reporting.outcome import End
-from pytest_shared_session_scope._run import fileio, membership
+from pytest_shared_session_scope._run import files, membership
 from pytest_shared_session_scope._run.journal import Failure, Kind, ShareRecord
 from pytest_shared_session_scope._session.controller import Controller
 
@@ -208,7 +208,7 @@ class Worker:
     def tear_down(self) -> None:
         """Do what happens before and while pytest ends the fixtures of the session."""
         if not self.engine.is_draining:
-            is_anything_shared = self.has_shares or fileio.share_keys(self._simulation.directory)
+            is_anything_shared = self.has_shares or files.share_keys(self._simulation.directory)
             self.engine.drain()
             self.drained_at = self._simulation.history.now
             if is_anything_shared:
@@ -219,7 +219,7 @@ class Worker:
     def finish(self) -> None:
         """Do what happens from there to the end of the process."""
         self.tear_down()
-        if self.has_shares or fileio.share_keys(self._simulation.directory):
+        if self.has_shares or files.share_keys(self._simulation.directory):
             self._take_over_the_rest()
         self.free()
         self.has_ended = True
@@ -303,7 +303,7 @@ class Simulation:
 
     def __init__(self, workers: int, restarts: int) -> None:
         parent = Path(tempfile.mkdtemp(prefix="engine-machine-"))
-        self.directory = parent / fileio.NAME
+        self.directory = parent / files.NAME
         self.history = History()
         self.values: dict[str, object] = {}
         self.workers: list[Worker] = []

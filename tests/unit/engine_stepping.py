@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 from unittest import mock
 
-from pytest_shared_session_scope._run import fileio, share_journal
+from pytest_shared_session_scope._run import files, share_journal
 from pytest_shared_session_scope._run.journal import State
 from pytest_shared_session_scope._run.journal_file import JournalFile
 from pytest_shared_session_scope._run.membership import Workers
@@ -177,7 +177,7 @@ def stepped() -> Generator[None, None, None]:
             for name in steps_of(cls):
                 stack.enter_context(mock.patch.object(cls, name, _stopping(getattr(cls, name))))
         # The engine's only file access beside these classes.
-        stack.enter_context(mock.patch.object(fileio, "share_keys", _stopping(fileio.share_keys)))
+        stack.enter_context(mock.patch.object(files, "share_keys", _stopping(files.share_keys)))
         for module, functions in _TOUCHING:
             for name in functions:
                 stack.enter_context(mock.patch.object(module, name, _guarded(getattr(module, name))))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pytest_shared_session_scope._run import locks
-from pytest_shared_session_scope._run.fileio import NAME, create_directory
+from pytest_shared_session_scope._run import files
+from pytest_shared_session_scope._run.files import NAME, create_directory
 from pytest_shared_session_scope.errors import StoreError
 from pytest_shared_session_scope.store import FileStore, JsonStore, LocalFileStoreMixin, PickleStore, holds_of
 from pytest_shared_session_scope.types import StoreValueNotExists
@@ -194,9 +194,9 @@ def test_workers_and_their_controller_use_one_directory(tmp_path: Path) -> None:
 
 def test_lock_lets_one_in_at_a_time(values: dict[str, Any]) -> None:
     with FileStore().lock(KEY, values):
-        other = locks.new_lock(file_of(values).with_name(f"{KEY}.lock"))
-        assert not locks.wait_lock(other, 0)
-    assert locks.wait_lock(other, 0)
+        other = files.new_lock(file_of(values).with_name(f"{KEY}.lock"))
+        assert not files.wait_lock(other, 0)
+    assert files.wait_lock(other, 0)
     other.release()
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from pydantic import ConfigDict, TypeAdapter
 
 from pytest_shared_session_scope._codec import compare, formatting
+from pytest_shared_session_scope._codec.diagnostics import Explainer
 from pytest_shared_session_scope._codec.parts import HOLDS_ITSELF, Difference, holds_itself, holds_secret
 from pytest_shared_session_scope._codec.type_hints import has_user_serializer
 from pytest_shared_session_scope.errors import AnnotationError, CodecError
@@ -173,8 +174,6 @@ class TypedCodec:
         return error
 
     def _explainer(self) -> Explainer:
-        from pytest_shared_session_scope._codec.diagnostics import Explainer  # 0.6 ms, 10 uncompiled
-
         return Explainer(self.value_type, is_annotated=self.is_annotated)
 
 

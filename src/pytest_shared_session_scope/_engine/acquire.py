@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from pytest_shared_session_scope._engine.signals import held_back
 from pytest_shared_session_scope._engine.timings import LONGEST_ACQUIRE_PAUSE, Clock, pauses
 from pytest_shared_session_scope._engine.values import Acquired, Share
 from pytest_shared_session_scope._run.journal import Kind, ShareRecord, State
+from pytest_shared_session_scope._run.journal_file import held_back
 from pytest_shared_session_scope.errors import WaitTimeoutError
 
 if TYPE_CHECKING:

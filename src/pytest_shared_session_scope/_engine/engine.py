@@ -21,10 +21,10 @@ from pytest_shared_session_scope._engine import timings
 from pytest_shared_session_scope._engine.acquire import Acquirer
 from pytest_shared_session_scope._engine.membership import Membership, OpenShare, OpenShares
 from pytest_shared_session_scope._engine.release import Releaser, Verdict
-from pytest_shared_session_scope._engine.signals import held_back
 from pytest_shared_session_scope._engine.timings import LONGEST_PAUSE, AcquireTimer, Acquisition, CleanupTimer, Clock
 from pytest_shared_session_scope._engine.values import Acquired, Share
 from pytest_shared_session_scope._run.journal import Kind, State
+from pytest_shared_session_scope._run.journal_file import held_back
 from pytest_shared_session_scope._run.share_journal import Setup, ShareJournal
 from pytest_shared_session_scope.errors import SharedFixtureError
 

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING
 
-from pytest_shared_session_scope._run import fileio
+from pytest_shared_session_scope._run import files
 from pytest_shared_session_scope._run.journal import Kind, State
 from pytest_shared_session_scope._run.membership import Workers, WorkerState
 from pytest_shared_session_scope._run.share_journal import ShareJournal
@@ -139,7 +139,7 @@ class OpenShares:
 
     def scan(self, known: Container[str]) -> list[OpenShare]:
         """Return the open shares whose keys are not `known`; the last to be set up comes first."""
-        found = [self._look_up(key) for key in fileio.share_keys(self._directory) if key not in known]
+        found = [self._look_up(key) for key in files.share_keys(self._directory) if key not in known]
         return sorted((one for one in found if one is not None), key=lambda one: one.record.started, reverse=True)
 
     def must_wait_for(self, share: OpenShare, *, may_take_over: bool) -> bool:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from pytest_shared_session_scope._run import fileio
+from pytest_shared_session_scope._run import files
 
 if TYPE_CHECKING:
     from pytest_shared_session_scope._engine.values import Acquired
@@ -117,8 +117,8 @@ class CleanupTimer:
 def write(directory: Path, worker: str, acquisitions: Sequence[Acquisition]) -> None:
     """Write a worker's acquisitions into the run's directory."""
     fields = [each._asdict() | {"outcome": each.outcome.value} for each in acquisitions]
-    path = directory / "timings" / f"{fileio.quoted(worker)}.json"
-    fileio.write_atomic(path, json.dumps(fields).encode("utf-8", "surrogatepass"))
+    path = directory / "timings" / f"{files.quoted(worker)}.json"
+    files.write_atomic(path, json.dumps(fields).encode("utf-8", "surrogatepass"))
 
 
 def read(directory: Path) -> dict[str, list[Acquisition]]:
@@ -128,5 +128,5 @@ def read(directory: Path) -> dict[str, list[Acquisition]]:
         fields: list[dict[str, Any]] = json.loads(path.read_text("utf-8", "surrogatepass"))
         for each in fields:
             each["outcome"] = AcquireOutcome(each["outcome"])
-        found[fileio.unquoted(path.stem)] = [Acquisition(**each) for each in fields]
+        found[files.unquoted(path.stem)] = [Acquisition(**each) for each in fields]
     return found

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_shared_session_scope._run import fileio, membership
-from pytest_shared_session_scope._run.fileio import NAME, remove_directory
+from pytest_shared_session_scope._run import files, membership
+from pytest_shared_session_scope._run.files import NAME, remove_directory
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -71,12 +71,12 @@ class Leftovers:
     def _write(self, run: str, entry: dict[str, object] | None) -> str | None:
         if self.directory is None:
             return None
-        path = self.directory / f"{fileio.quoted(run)}.json"
+        path = self.directory / f"{files.quoted(run)}.json"
         try:
             if entry is None:
                 path.unlink(missing_ok=True)
             else:
-                fileio.write_atomic(path, json.dumps(entry).encode())
+                files.write_atomic(path, json.dumps(entry).encode())
         except OSError as error:
             return f"the next run may report wrongly what this run has not cleaned up: cannot write {path}: {error}"
         return None

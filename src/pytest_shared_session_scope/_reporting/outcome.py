@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_shared_session_scope._engine import timings
 from pytest_shared_session_scope._engine.timings import AcquireOutcome, Acquisition
-from pytest_shared_session_scope._run.fileio import share_keys
+from pytest_shared_session_scope._run.files import share_keys
 from pytest_shared_session_scope._run.journal import Kind, State
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 from pytest_shared_session_scope.errors import StoreError

@@ -5,14 +5,18 @@ An acquire accesses a share's journal a dozen times. Opening it each time made t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Generator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any, Final
 
-from pytest_shared_session_scope._run import fileio, locks
+from pytest_shared_session_scope._run import files
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -58,7 +62,7 @@ class JournalFile:
         """Return the content from byte `begin` on. Raises `FileNotFoundError` if the file does not exist yet."""
         descriptor = self._open()
         try:
-            return fileio.read_from(descriptor, begin)
+            return files.read_from(descriptor, begin)
         finally:
             self._close_if_unneeded()
 
@@ -98,7 +102,7 @@ class JournalFile:
 
     def is_locked(self) -> bool:
         """Whether any process holds the lock; cheaper than trying to acquire it."""
-        return locks.is_locked(self.path)
+        return files.is_locked(self.path)
 
     def close(self) -> None:
         """Close the descriptor. The file stays locked if another process has inherited the descriptor."""
@@ -110,7 +114,7 @@ class JournalFile:
 
     def _open(self, flags: int = 0) -> int:
         if self._descriptor is None:
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | flags | fileio.BINARY, 0o600)
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | flags | files.BINARY, 0o600)
             _OPEN.add(self)
         return self._descriptor
 
@@ -141,22 +145,78 @@ class _WindowsJournalFile(JournalFile):  # pragma: no cover - Windows
         self._lock: BaseFileLock | None = None
 
     def append(self, content: bytes) -> None:
-        with locks.new_lock(self._lock_path.with_name(f"{self._lock_path.name}.append")):
+        with files.new_lock(self._lock_path.with_name(f"{self._lock_path.name}.append")):
             super().append(content)
 
     def try_lock(self) -> bool:
         if self._lock is None:
-            self._lock = locks.new_lock(self._lock_path)
-        return self._lock.is_locked or locks.wait_lock(self._lock, 0)
+            self._lock = files.new_lock(self._lock_path)
+        return self._lock.is_locked or files.wait_lock(self._lock, 0)
 
     def unlock(self) -> None:
         if self._lock is not None:
             self._lock.release()
 
     def is_locked(self) -> bool:
-        return locks.is_locked(self._lock_path)
+        return files.is_locked(self._lock_path)
 
 
 def journal_file(path: str) -> JournalFile:
     """Return the file at `path`, for this platform."""
     return JournalFile(path) if sys.platform != "win32" else _WindowsJournalFile(path)
+
+
+# The signals whose handlers raise in the main thread: Ctrl-C, a request to terminate, pytest-timeout's alarm.
+_RAISING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGALRM", "SIGINT") if hasattr(signal, name)]
+
+
+@contextlib.contextmanager
+def held_back() -> Generator[None, None, None]:
+    """Let no signal handler raise inside: signals that arrive are handled at the end.
+
+    The signal mask would not do: the kernel delivers a signal to any thread that does not mask it, and Python runs the
+    handler in the main thread all the same.
+    """
+    if threading.current_thread() is not threading.main_thread():  # handlers never run in other threads
+        yield
+        return
+    pending = _Pending()
+    with contextlib.ExitStack() as stack:
+        stack.callback(pending.handle)
+        for number in _RAISING:
+            pending.hold_back(number, stack)
+        stack.callback(pending.stop)
+        yield
+
+
+class _Pending:
+    """The signals that have arrived, with the handlers that are still to run."""
+
+    def __init__(self) -> None:
+        self._handlers: list[Callable[[], object]] = []
+        self._is_over = False
+
+    def hold_back(self, number: int, stack: contextlib.ExitStack) -> None:
+        """Note a signal instead of handling it, until the stack is unwound."""
+        handler: Any = signal.getsignal(number)
+        if callable(handler):
+
+            def note(number: int, frame: FrameType | None) -> None:
+                # If a handler raises while the handlers are restored, this one may stay in place.
+                if self._is_over:
+                    handler(number, frame)
+                else:
+                    self._handlers.append(lambda: handler(number, frame))
+
+            stack.callback(signal.signal, number, handler)
+            signal.signal(number, note)
+
+    def stop(self) -> None:
+        """Handle further signals at once."""
+        self._is_over = True
+
+    def handle(self) -> None:
+        """Run the handler of every signal that has arrived, even if the first of them raises."""
+        with contextlib.ExitStack() as stack:
+            for handler in reversed(self._handlers):
+                stack.callback(handler)

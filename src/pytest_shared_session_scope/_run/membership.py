@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from pytest_shared_session_scope._run import fileio
-from pytest_shared_session_scope._run.locks import hold_for_life, is_locked
+from pytest_shared_session_scope._run import files
+from pytest_shared_session_scope._run.files import hold_for_life, is_locked
 
 Item = TypeVar("Item")
 
@@ -76,22 +76,22 @@ class Workers:
         self.directory = directory / "workers"
         self.me = me
         self._prefix = os.path.join(self.directory, "")
-        self._wait_path = directory / "waiting" / f"{fileio.quoted(me)}.json"
+        self._wait_path = directory / "waiting" / f"{files.quoted(me)}.json"
         self._unlock: Callable[[], object] | None = None
 
     # -- states
 
     def mark(self, worker: str, state: WorkerState) -> None:
         """Put a worker into a state. Workers mark themselves; EXPECTED and GONE are the controller's."""
-        fileio.touch(self._path(worker, state.value))
+        files.touch(self._path(worker, state.value))
 
     def unmark(self, worker: str, state: WorkerState) -> None:
         """Take a worker out of a state."""
-        fileio.remove(self._path(worker, state.value))
+        files.remove(self._path(worker, state.value))
 
     def close_run(self) -> None:
         """Announce that no more workers are started, and no more tests handed out."""
-        fileio.touch(self._path(CONTROLLER, _CLOSED))
+        files.touch(self._path(CONTROLLER, _CLOSED))
 
     def is_run_closed(self) -> bool:
         """Whether the controller starts no more workers and hands out no more tests."""
@@ -99,7 +99,7 @@ class Workers:
 
     def note_orphan(self) -> None:
         """Announce that a share is orphaned."""
-        fileio.touch(self._path(CONTROLLER, _ORPHANED))
+        files.touch(self._path(CONTROLLER, _ORPHANED))
 
     def snapshot(self) -> Snapshot:
         """Return the membership, from one listing of the directory."""
@@ -107,7 +107,7 @@ class Workers:
         of_run: set[str] = set()
         for entry in os.listdir(self.directory):
             name, _, marker = entry.rpartition(".")
-            worker, state = fileio.unquoted(name), _STATES.get(marker)
+            worker, state = files.unquoted(name), _STATES.get(marker)
             if worker == CONTROLLER:
                 of_run.add(marker)
             elif state is not None and (worker not in states or _RANKS[state] > _RANKS[states[worker]]):
@@ -160,12 +160,12 @@ class Workers:
     def mark_waiting(self, key: str, since: float) -> None:
         """Announce that I have been waiting for a share since then (seconds since the epoch)."""
         with contextlib.suppress(OSError):  # it serves the waiting line alone, which must never fail a run
-            fileio.write_atomic(self._wait_path, json.dumps([key, since]).encode())
+            files.write_atomic(self._wait_path, json.dumps([key, since]).encode())
 
     def unmark_waiting(self) -> None:
         """Announce that I wait no more."""
         with contextlib.suppress(OSError):
-            fileio.remove(self._wait_path)
+            files.remove(self._wait_path)
 
     def waits(self) -> list[Wait]:
         """Return every announced wait, including those of workers that died while they waited."""
@@ -174,11 +174,11 @@ class Workers:
             if name.endswith(".json"):
                 with contextlib.suppress(FileNotFoundError):  # the wait has just ended
                     key, since = json.loads(self._wait_path.with_name(name).read_bytes())
-                    found.append(Wait(fileio.unquoted(name.removesuffix(".json")), key, since))
+                    found.append(Wait(files.unquoted(name.removesuffix(".json")), key, since))
         return found
 
     def _path(self, worker: str, marker: str) -> str:
-        return f"{self._prefix}{fileio.quoted(worker)}.{marker}"
+        return f"{self._prefix}{files.quoted(worker)}.{marker}"
 
 
 class Progress(Generic[Item]):
@@ -216,13 +216,13 @@ class Progress(Generic[Item]):
         marks = b""
         if self._path is not None:
             with contextlib.suppress(FileNotFoundError):  # the worker is still starting
-                marks = self._path.with_name(fileio.quoted(worker)).read_bytes()
+                marks = self._path.with_name(files.quoted(worker)).read_bytes()
         return marks.ljust(len(self._items), b"\0")  # it may have created its file and not given it its length yet
 
 
 def progress_path(directory: Path, worker: str) -> Path:
     """Return the path of the file in which a worker marks its finished tests."""
-    return directory / "progress" / fileio.quoted(worker)
+    return directory / "progress" / files.quoted(worker)
 
 
 def _mapped(path: Path, size: int) -> mmap.mmap:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytest_shared_session_scope._run import fileio
+from pytest_shared_session_scope._run import files
 from pytest_shared_session_scope._run.journal import (
     Entry,
     Journal,
@@ -59,7 +59,7 @@ class ShareJournal:
         self.key = key
         self.fixture = fixture
         self._worker = me
-        self._me = fileio.quoted(me)
+        self._me = files.quoted(me)
         self._directory = str(directory)
         self._file = journal_file(f"{directory}{os.sep}shares{os.sep}{key}")
         self._journal = Journal()
@@ -107,7 +107,7 @@ class ShareJournal:
 
     def drop_holder(self, worker: str | None = None) -> None:
         """Remove a worker from the holders and the leaving workers: me, or one that died."""
-        self._append("free", self._me if worker is None else fileio.quoted(worker))
+        self._append("free", self._me if worker is None else files.quoted(worker))
 
     def is_holding(self) -> bool:
         """Whether the journal names me as a holder."""
@@ -115,11 +115,11 @@ class ShareJournal:
 
     def other_holders(self) -> list[str]:
         """Return the other workers that hold the share, dead or alive."""
-        return [fileio.unquoted(name) for name in self._read().holders if name != self._me]
+        return [files.unquoted(name) for name in self._read().holders if name != self._me]
 
     def other_leavers(self) -> list[str]:
         """Return the other workers whose fixture is ending, dead or alive."""
-        return [fileio.unquoted(name) for name in self._read().leaving if name != self._me]
+        return [files.unquoted(name) for name in self._read().leaving if name != self._me]
 
     # -- shares that depend on this one, and tests that acquire it without naming it
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_shared_session_scope._reporting.leftovers import Leftovers
-from pytest_shared_session_scope._run.fileio import create_directory, remove_directory, share_keys
+from pytest_shared_session_scope._run.files import create_directory, remove_directory, share_keys
 from pytest_shared_session_scope._run.membership import CONTROLLER, Workers, WorkerState
 from pytest_shared_session_scope._session.pytest_internals import base_directory
 

@@ -13,7 +13,7 @@ from samples import RECORD as SAMPLE
 from pytest_shared_session_scope._engine.acquire import waited_too_long
 from pytest_shared_session_scope._engine.engine import Engine
 from pytest_shared_session_scope._engine.values import Share
-from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.files import create_directory
 from pytest_shared_session_scope._run.journal import Kind, State
 from pytest_shared_session_scope._run.membership import Wait, Workers, WorkerState
 from pytest_shared_session_scope._run.share_journal import ShareJournal

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_shared_session_scope._engine.membership import Membership, OpenShare, OpenShares, can_acquire
-from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.files import create_directory
 from pytest_shared_session_scope._run.journal import Kind, ShareRecord, State
 from pytest_shared_session_scope._run.membership import CONTROLLER, Workers, WorkerState
 from pytest_shared_session_scope._run.share_journal import ShareJournal

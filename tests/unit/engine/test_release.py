@@ -8,7 +8,7 @@ import pytest
 
 from pytest_shared_session_scope._engine.membership import Membership
 from pytest_shared_session_scope._engine.release import Releaser, Verdict, decide
-from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.files import create_directory
 from pytest_shared_session_scope._run.journal import Kind, ShareRecord, State
 from pytest_shared_session_scope._run.membership import Workers
 from pytest_shared_session_scope._run.share_journal import ShareJournal

@@ -11,7 +11,7 @@ from pytest_shared_session_scope._engine import timings
 from pytest_shared_session_scope._engine.engine import Engine, NothingToTakeOverError
 from pytest_shared_session_scope._engine.timings import AcquireOutcome, Acquisition
 from pytest_shared_session_scope._engine.values import Share
-from pytest_shared_session_scope._run.fileio import create_directory, remove_directory
+from pytest_shared_session_scope._run.files import create_directory, remove_directory
 from pytest_shared_session_scope._run.journal import Kind
 from pytest_shared_session_scope._run.membership import Workers
 from pytest_shared_session_scope._session.held import WaitingClock

@@ -10,7 +10,7 @@ import pytest
 from pytest_shared_session_scope._reporting import outcome, summary
 from pytest_shared_session_scope._reporting.leftovers import Leftovers, end_dead_run
 from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.files import create_directory
 from pytest_shared_session_scope._run.journal import Kind, ShareRecord, State
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 

@@ -10,7 +10,7 @@ from samples import ACQUISITIONS, FAILURE, RECORD, SETUP, altered, outcome_of
 from pytest_shared_session_scope._engine import timings
 from pytest_shared_session_scope._reporting import outcome
 from pytest_shared_session_scope._reporting.outcome import Death, End, Setup
-from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.files import create_directory
 from pytest_shared_session_scope._run.journal import Failure, State
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 

@@ -12,7 +12,7 @@ from samples import RECORD
 from pytest_shared_session_scope._reporting import waiting
 from pytest_shared_session_scope._reporting.waiting import Report, WaitingLine, describe, is_due, look
 from pytest_shared_session_scope._run import membership
-from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.files import create_directory
 from pytest_shared_session_scope._run.journal import State
 from pytest_shared_session_scope._run.membership import Wait
 from pytest_shared_session_scope._run.share_journal import ShareJournal

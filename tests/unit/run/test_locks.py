@@ -6,21 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from pytest_shared_session_scope._run import fileio, locks
-from pytest_shared_session_scope._run.fileio import create_directory
-from pytest_shared_session_scope._run.locks import NamedLock
+from pytest_shared_session_scope._run import files
+from pytest_shared_session_scope._run.files import NamedLock, create_directory
 from pytest_shared_session_scope.errors import LockTimeoutError
 
 
 def test_lock_is_waited_for_until_the_timeout(tmp_path: Path) -> None:
-    lock, other = (locks.new_lock(tmp_path / "a") for _ in range(2))
-    assert locks.wait_lock(lock, 0)
-    assert locks.is_locked(tmp_path / "a")
-    assert not locks.wait_lock(other, 0)
-    assert not locks.wait_lock(other, 0.01)
+    lock, other = (files.new_lock(tmp_path / "a") for _ in range(2))
+    assert files.wait_lock(lock, 0)
+    assert files.is_locked(tmp_path / "a")
+    assert not files.wait_lock(other, 0)
+    assert not files.wait_lock(other, 0.01)
     lock.release()
-    assert not locks.is_locked(tmp_path / "a")
-    assert locks.wait_lock(other)
+    assert not files.is_locked(tmp_path / "a")
+    assert files.wait_lock(other)
     other.release()
 
 
@@ -76,6 +75,6 @@ def test_full_disk_does_not_keep_a_named_lock_from_being_entered(
     def write(*_: object) -> None:
         raise OSError("full")
 
-    monkeypatch.setattr(fileio, "write_atomic", write)
+    monkeypatch.setattr(files, "write_atomic", write)
     with NamedLock(directory, "gw0", "clone", None):
         pass

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_shared_session_scope._run.fileio import create_directory
+from pytest_shared_session_scope._run.files import create_directory
 from pytest_shared_session_scope._run.membership import (
     CONTROLLER,
     Progress,

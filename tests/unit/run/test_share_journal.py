@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_shared_session_scope._run.fileio import create_directory, share_keys
+from pytest_shared_session_scope._run.files import create_directory, share_keys
 from pytest_shared_session_scope._run.journal import Failure, Journal, Kind, ShareRecord, State, line, publication
 from pytest_shared_session_scope._run.journal_file import journal_file
 from pytest_shared_session_scope._run.share_journal import Setup, ShareJournal, is_short

@@ -18,7 +18,7 @@ pytest.importorskip("hypothesis")
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pytest_shared_session_scope._run.locks import new_lock
+from pytest_shared_session_scope._run.files import new_lock
 
 
 class Color(enum.Enum):

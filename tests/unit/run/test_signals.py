@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pytest_shared_session_scope._engine.signals import held_back
+from pytest_shared_session_scope._run.journal_file import held_back
 
 
 def test_ctrl_c_is_handled_at_the_end() -> None:

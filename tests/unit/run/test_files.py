@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_shared_session_scope._run import fileio, locks
-from pytest_shared_session_scope._run.fileio import create_directory, remove_directory, share_keys, write_atomic
+from pytest_shared_session_scope._run import files
+from pytest_shared_session_scope._run.files import create_directory, remove_directory, share_keys, write_atomic
 from pytest_shared_session_scope._run.membership import Workers, WorkerState
 from pytest_shared_session_scope._run.share_journal import ShareJournal
 
@@ -33,8 +33,8 @@ def test_only_its_user_can_read_the_directory(tmp_path: Path) -> None:
     workers.hold_liveness_lock()
     workers.mark("gw0", WorkerState.RUNNING)
     workers.mark_waiting("db-1", 1.0)
-    lock = locks.new_lock(directory / "locks" / "a")
-    assert locks.wait_lock(lock, 0)
+    lock = files.new_lock(directory / "locks" / "a")
+    assert files.wait_lock(lock, 0)
     for path in [directory, *directory.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     lock.release()
@@ -65,6 +65,6 @@ def test_file_stays_as_it_was_if_it_cannot_be_written(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("name", ["gw0", "a.running", "../gw0", "\xe4/b", "x!leaving", "%2e", "", "a b"])
 def test_any_name_has_a_file_name(name: str) -> None:
-    quoted = fileio.quoted(name)
-    assert fileio.unquoted(quoted) == name
+    quoted = files.quoted(name)
+    assert files.unquoted(quoted) == name
     assert not {*quoted} & {"/", "."}

@@ -6,7 +6,7 @@ process has both roles. This module is imported in every run, so it imports noth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -87,10 +87,11 @@ def _register(config: pytest.Config, worker: Worker) -> None:
 
 
 def _when_to_report(config: pytest.Config) -> When:
-    word: str = config.getoption(REPORT) or config.getini(REPORT)
+    word: Any = config.getoption(REPORT) or config.getini(REPORT)
     if word not in _WHEN:
         raise pytest.UsageError(f"{REPORT} = {word} in the configuration: it can be auto, always or never")
-    return cast("When", word)
+    when: When = word
+    return when
 
 
 @pytest.hookimpl(trylast=True)  # after plugins that turn fixture names into parameters

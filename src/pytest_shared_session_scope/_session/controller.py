@@ -39,7 +39,7 @@ class Controller:
         self.config = config
         self.run = uuid.uuid4().hex
         self.directory: Path | None = None
-        self._when = when
+        self._when: When = when
         self._leftovers = Leftovers.in_cache(getattr(config, "cache", None))
         self._workers: Workers | None = None
         self._crashes = 0

@@ -69,10 +69,10 @@ def pytest_configure(config: pytest.Config) -> None:
     when = _when_to_report(config)
     if WORKER_INPUT in given:
         _register(config, Worker.of_xdist(config, given["workerid"], given["testrunuid"], given[WORKER_INPUT]))
-    elif not config.getoption("collectonly"):  # a run that only collects shares nothing, and has no role
+    else:
         controller = Controller(config, when)
         config.pluginmanager.register(controller, "shared_session_scope_controller")
-        if not _distributes(config):
+        if not _distributes(config) and not config.getoption("collectonly"):
             _register(config, Worker(config, "master", controller.run, controller.make_directory))
 
 

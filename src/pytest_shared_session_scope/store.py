@@ -21,6 +21,8 @@ from pytest_shared_session_scope.types import StoreValueNotExists
 if TYPE_CHECKING:
     import pytest
 
+__tracebackhide__ = True  # pytest shows users their own frames
+
 __all__ = ["FileStore", "Holds", "JsonStore", "LocalFileStoreMixin", "PickleStore"]
 
 # The kinds of data that a store can hold: text (or bytes), any JSON value, or any object.

@@ -548,7 +548,7 @@ def test_an_alias_may_use_names_that_are_defined_later(suite: Suite) -> None:
     )
     result = suite.run()
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["E*NameError: name 'Nothing' is not defined"])
+    result.stdout.fnmatch_lines(["E*AnnotationError: *its return annotation names 'Nothing', which is not defined; *"])
 
 
 def test_the_option_turns_the_check_off(suite: Suite) -> None:

@@ -28,13 +28,13 @@ OF_PYTEST = {
 }
 # Options by the names that their plugins give them, and plugins by theirs; ours are no others' business.
 OPTIONS = {
+    "collectonly",
     "dist",
     "durations",
-    "fulltrace",
     "maxfail",
     "maxworkerrestart",
     "numprocesses",
-    "verbose",
+    "tx",
 }
 PLUGINS = {"terminal", "terminalreporter"}
 # What is public in its class, and not promised to be there.
@@ -250,15 +250,15 @@ def test_of_options(suite: Suite) -> None:
         conftest="""
             def pytest_configure_node(node):
                 option = node.config.getoption
-                log("xdist", option("dist"), option("maxworkerrestart"), option("numprocesses"))
-                log("pytest", option("durations"), option("fulltrace"), option("maxfail"), option("verbose"))
+                log("xdist", option("dist"), option("tx"), option("maxworkerrestart"), option("numprocesses"))
+                log("pytest", option("durations"), option("maxfail"), option("collectonly"))
         """,
         test_it="def test_it(): ...",
     )
     xdist = ["--dist=loadfile", "--max-worker-restart=2"]
-    suite.run(*xdist, "--durations=3", "--full-trace", "--maxfail=4", "-vv", workers=1)
-    assert suite.words("xdist") == [["xdist", "loadfile", "2", 1]]
-    assert suite.words("pytest") == [["pytest", 3, True, 4, 2]]
+    suite.run(*xdist, "--durations=3", "--maxfail=4", workers=1)
+    assert suite.words("xdist") == [["xdist", "loadfile", ["popen"], "2", 1]]
+    assert suite.words("pytest") == [["pytest", 3, 4, False]]
 
 
 def test_of_a_session_that_stops(suite: Suite) -> None:

@@ -355,9 +355,7 @@ def test_the_fields_of_the_json_report() -> None:
     words = {
         *(end.value for end in End),
         *(kind.value for kind in Kind),
-        AcquireOutcome.SET_UP,
-        AcquireOutcome.READ,
-        AcquireOutcome.NOTHING,
+        *(outcome.value for outcome in AcquireOutcome),
     }
     words |= {"error", "fail", "skip", "xfail", "exit"}
     assert words <= set(re.findall(r"`([^`]+)`", " ".join(meaning.values())))

@@ -258,7 +258,7 @@ def test_what_a_lock_notes_of_its_holder_goes_with_it(suite: Suite) -> None:
         def test_it(shared_lock, tmp_path_factory):
             with shared_lock("name"): pass
             [locks] = tmp_path_factory.getbasetemp().glob("**/locks")
-            assert not list(files.glob("*.json"))
+            assert not list(locks.glob("*.json"))
         """
     )
     suite.run().assert_outcomes(passed=1)

@@ -40,7 +40,6 @@ class Controller:
         self.run = uuid.uuid4().hex
         self.directory: Path | None = None
         self._when: When = when
-        self._leftovers = Leftovers.in_cache(getattr(config, "cache", None))
         self._workers: Workers | None = None
         self._crashes = 0
         self._finished: set[str] = set()
@@ -139,6 +138,11 @@ class Controller:
             self._note_problem(self._leftovers.end(self.run, left))
         if is_shared or self._when == "always" or self._problems:
             self._report.print(reporter, self.directory)
+
+    @functools.cached_property
+    def _leftovers(self) -> Leftovers:
+        # pytest makes its cache while it configures its own plugins, later than this object is made.
+        return Leftovers.in_cache(getattr(self.config, "cache", None))
 
     @functools.cached_property
     def _report(self) -> RunReport:

@@ -39,7 +39,7 @@ def _requirements(name: str) -> list[str]:
 
 _PART = itertools.count()
 # Only one Python needs the packages that check and build.
-_TOOLS = ("build", "hatchling", "mypy", "pyright", "ruff", "types-")
+_TOOLS = ("build", "hatchling", "import-linter", "mypy", "pyright", "ruff", "types-")
 _TESTING = [line for line in _requirements("dev") if not line.startswith(_TOOLS)]
 
 

@@ -169,8 +169,8 @@ class TypedCodec:
         if difference is not None:
             return CodecError(self.fixture, *explain.difference(difference))
         error = CodecError(self.fixture, *explain.failure(value, failures[0]))
-        # A user's serializer or validator may quote a secret.
-        error.__cause__ = None if holds_secret(value) else explain.user_error(failures[0])
+        cause = explain.user_error(failures[0])  # which may quote a secret
+        error.__cause__ = None if cause is None or holds_secret(value) else cause
         return error
 
     def _explainer(self) -> Explainer:

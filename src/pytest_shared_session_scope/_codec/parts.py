@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import enum
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, Final, Literal, NamedTuple
 
 from pytest_shared_session_scope._codec.type_hints import hint_inside
@@ -73,21 +73,25 @@ class Part(NamedTuple):
 
 
 def parts_of(value: object) -> Iterator[Part]:
-    """Yield a value and every part that attributes, items and keys lead to; the parts of each object once."""
-    seen: set[int] = set()
-    around: list[tuple[int, Iterator[Part]]] = []  # the ids of the parts around the next one, and what is left in them
-    part: Part | None = Part(value)
-    ids = {id(value)}
-    while part is not None or around:
+    """Yield a value and every part that attributes, items and keys lead to; what an object holds only once."""
+    whole = Part(value)
+    yield whole
+    seen, around = {id(value)}, {id(value)}  # ids: of objects that were entered, and of those around the next part
+    walk = [_inside(whole, around)]
+    entered = [id(value)]
+    while walk:
+        part = next(walk[-1], None)
         if part is None:
-            ids.discard(around.pop()[0])
-        else:
-            yield part
-            if id(part.value) not in seen and type(part.value) not in _ATOMS:  # remembering each number takes memory
-                seen.add(id(part.value))
-                ids.add(id(part.value))
-                around.append((id(part.value), _inside(part, ids)))
-        part = next(around[-1][1], None) if around else None
+            walk.pop()
+            around.discard(entered.pop())
+            continue
+        yield part
+        key = id(part.value)
+        if type(part.value) not in _ATOMS and key not in seen:  # remembering each number would take much memory
+            seen.add(key)
+            around.add(key)
+            entered.append(key)
+            walk.append(_inside(part, around))
 
 
 def holds_itself(value: object) -> bool:
@@ -95,23 +99,20 @@ def holds_itself(value: object) -> bool:
     return any(part.is_cycle for part in parts_of(value))
 
 
-def _inside(owner: Part, around: set[int]) -> Iterator[Part]:
-    for kind, name, inner in _held(owner.value):
-        yield Part(inner, Step(owner.value, kind, name), owner, id(inner) in around)
-
-
-def _held(part: Any) -> Iterator[tuple[StepKind, object, object]]:
-    if isinstance(part, dict):
-        for key, item in dict.items(part):
-            yield "key of", key, key
-            yield "key", key, item
-    elif isinstance(part, _ITEMS):
-        for place, item in enumerate(part):
-            yield "index", place, item
-    elif not isinstance(part, type):
-        for name in dict.fromkeys((*getattr(part, "__dict__", ()), *field_names(type(part)))):
-            if hasattr(part, name):
-                yield "attribute", name, getattr(part, name)
+def _inside(owner: Part, around: Container[int]) -> Iterator[Part]:
+    held: Any = owner.value
+    if isinstance(held, dict):
+        for key, item in dict.items(held):
+            yield Part(key, Step(held, "key of", key), owner, id(key) in around)
+            yield Part(item, Step(held, "key", key), owner, id(item) in around)
+    elif isinstance(held, _ITEMS):
+        for place, item in enumerate(held):
+            yield Part(item, Step(held, "index", place), owner, id(item) in around)
+    elif not isinstance(held, type):
+        for name in dict.fromkeys((*getattr(held, "__dict__", ()), *field_names(type(held)))):
+            if hasattr(held, name):
+                part = getattr(held, name)
+                yield Part(part, Step(held, "attribute", name), owner, id(part) in around)
 
 
 def field_names(cls: Any) -> tuple[str, ...]:

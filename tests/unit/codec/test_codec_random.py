@@ -1,6 +1,6 @@
 """Random types, at least three levels deep, and values of them: each arrives equal, with equal types, or is refused.
 
-The suite tries a few hundred values. As a script, `python tests/unit/test_codec_random.py 100000` tries as many as it
+The suite tries a few hundred values. As a script, `python tests/unit/codec/test_codec_random.py 100000` tries as many as it
 is told, and prints what became of them.
 """
 

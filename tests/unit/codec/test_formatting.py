@@ -1,4 +1,4 @@
-"""What a value is, for who has to clean up by hand: as its `repr`, without running a user's, and without secrets."""
+"""The text for a value: like its `repr`, without running a user's `__repr__` and without secrets."""
 
 from __future__ import annotations
 

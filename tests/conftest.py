@@ -1,4 +1,4 @@
-"""What the tests of the plugin share: suites that are written to disk and run by real pytest processes."""
+"""Fixtures and helpers of the plugin's tests: suites that are written to disk and run by real pytest processes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-# Put before every module of a suite: `log` tells in one file, in the order of what happened, which worker did what;
-# `wait_for` puts processes in an order by the files they make.
+# Prepended to every module of a suite. `log` appends the worker and some words to one file, which therefore shows the
+# order of events across workers. `wait_for` orders processes by waiting for files that they create.
 _PREAMBLE = """\
 import json, os, time
 from pathlib import Path
@@ -34,7 +34,7 @@ def wait_for(*names):
 
 """
 
-# A conftest with a fixture that yields twice and one that yields once, which log what they do.
+# A conftest with a fixture that yields twice and one that yields once; both log their setups and cleanups.
 TWICE_AND_ONCE = """
 @shared_session_scope_fixture
 def twice() -> SharedGenerator[int]:
@@ -51,7 +51,7 @@ def once() -> Iterator[int]:
     log("cleanup", "once")
 """
 
-# The ways of running a suite that must make no difference to what its fixtures do.
+# Ways of running a suite. Its fixtures must behave the same in all of them.
 WAYS = {
     "without xdist": [],
     "n0": ["-p", "xdist", "-n", "0"],
@@ -66,15 +66,15 @@ WAYS = {
 }
 
 
-# Seconds; far more than any test takes on a busy machine.
+# In seconds; far longer than any test needs on a busy machine.
 _LONGEST_TEST = 240
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """End tests that hang, by pytest-timeout where it is loaded.
+    """Set a timeout for tests that hang, if pytest-timeout is loaded, and restore the default action of Ctrl-C.
 
-    And let signals do what they do in a terminal: a shell starts what runs in the background with Ctrl-C ignored.
+    A shell starts background jobs with SIGINT ignored, and the processes of the tests would inherit that.
     """
     if config.getoption("timeout", default=0) is None:
         config.option.timeout = _LONGEST_TEST
@@ -83,9 +83,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep, with `TEST_PART=K/N` in the environment, one in N of the tests that start processes, beginning with the K-th.
+    """Select every N-th test that starts processes, from the K-th, if `TEST_PART=K/N` is in the environment.
 
-    For CI: the suite runs whole on one Python, and on each other one the rest of the tests with another part of these.
+    For CI: one Python version runs all tests. Each other version runs a different part of the slow tests and all others.
     """
     part, _, parts = os.environ.get("TEST_PART", "1/1").partition("/")
     named = ("soak", "test_benchmarks")
@@ -100,20 +100,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Suite:
-    """A suite of tests in a directory of its own, run in processes of their own."""
+    """A suite of tests in its own directory, run in its own processes."""
 
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pytester = pytester
         self.path = pytester.path
         self._log = pytester.path / "log.jsonl"
         monkeypatch.setenv("SUITE_LOG", str(self._log))
-        # Only what a test asks for: what else is installed must not change what is tested.
+        # Load only the plugins that a test names: other installed plugins must not affect the results.
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
             monkeypatch.delenv(name)
 
     def write(self, **modules: str) -> None:
-        """Write modules by name (`conftest=...`, `test_it=...`); `sub__conftest` is one in the directory `sub`."""
+        """Write modules by name (`conftest=...`, `test_it=...`); `sub__conftest` is `sub/conftest.py`."""
         for name, text in modules.items():
             path = self.path / (name.replace("__", "/") + ".py")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ class Suite:
             path.write_text((future if body != text else "") + _PREAMBLE + _dedent(body), "utf-8")
 
     def run(self, *args: str, workers: int | None = None, timeout: float = 120) -> pytest.RunResult:
-        """Run the suite; with `workers`, under xdist."""
+        """Run the suite, under xdist if `workers` is given."""
         xdist = [] if workers is None else ["-p", "xdist", "-n", str(workers)]
         self._log.unlink(missing_ok=True)
         return self.pytester.runpytest_subprocess(
@@ -131,13 +131,13 @@ class Suite:
 
     @property
     def events(self) -> list[list[Any]]:
-        """What happened, in order: each the worker and the words it logged."""
+        """The logged events in order, each a worker followed by its words."""
         if not self._log.exists():
             return []
         return [json.loads(line) for line in self._log.read_text("utf-8").splitlines()]
 
     def words(self, first: str) -> list[list[Any]]:
-        """The words of the events whose first word is this, without the worker."""
+        """Return the words, without the worker, of each event whose first word is `first`."""
         return [words for _, *words in self.events if words[0] == first]
 
 
@@ -155,12 +155,12 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
 
 @pytest.fixture(params=WAYS.values(), ids=list(WAYS))
 def way(request: pytest.FixtureRequest) -> list[str]:
-    """The arguments of each way of running a suite."""
+    """The arguments of each of the ways to run a suite."""
     arguments: list[str] = request.param
     return arguments
 
 
 @pytest.fixture
 def run_parent(tmp_path: Path) -> Path:
-    """A directory for a run's directory."""
+    """The directory in which a test creates a run's directory."""
     return tmp_path

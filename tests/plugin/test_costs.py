@@ -1,10 +1,10 @@
-"""What is done once per fixture and worker, and never per test. Counted, since time on a shared machine says little."""
+"""Work that is done once per fixture and worker, never per test. Calls are counted, because times on shared machines vary."""
 
 from __future__ import annotations
 
 from conftest import Suite
 
-# In each worker, counts the calls of what resolves annotations, builds adapters, builds keys, and looks at a share.
+# Counts, in each worker, how often annotations are resolved, adapters and keys built, and journals read or written.
 _COUNTING = """
 import collections
 
@@ -62,7 +62,7 @@ def test_nothing_is_built_or_looked_up_per_test(suite: Suite) -> None:
     assert (few["adapters"], few["annotations"], few["keys"]) == (2, 2, 2), "one of each for each fixture"
 
 
-def test_what_a_run_shared_is_read_by_one_process(suite: Suite) -> None:
+def test_outcome_of_a_run_is_read_by_one_process(suite: Suite) -> None:
     suite.write(
         conftest="""
         from pytest_shared_session_scope._reporting import outcome

@@ -1,4 +1,4 @@
-"""A worker dies, at each point where it hurts: one setup, one cleanup by a survivor, and nobody waits for ever."""
+"""A worker crashes at each critical point: still one setup, one cleanup by a survivor, and no endless wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOW = {
 }
 
 def is_first(name):
-    "Say whether nobody has said so of this name before, in any process."
+    "Whether this is the first call with this name, in any process."
     try:
         os.close(os.open(name, os.O_CREAT | os.O_EXCL))
     except FileExistsError:
@@ -28,7 +28,7 @@ def die_once(how="kill"):
         HOW[how]()
 
 def meet(worker):
-    "Return once each of three workers has come here."
+    "Wait until each of the three workers has arrived here."
     if not Path("met").exists():
         Path(f"here-{worker}").touch()
         wait_for("here-gw0", "here-gw1", "here-gw2")
@@ -69,8 +69,8 @@ DEATHS = {
 }
 
 
-@pytest.mark.parametrize(("how", "who", "args"), DEATHS.values(), ids=DEATHS.keys())
-def test_in_a_test(suite: Suite, how: str, who: str, args: list[str]) -> None:
+@pytest.mark.parametrize(("how", "victim", "args"), DEATHS.values(), ids=DEATHS.keys())
+def test_crash_in_a_test(suite: Suite, how: str, victim: str, args: list[str]) -> None:
     suite.write(
         conftest=CONFTEST,
         test_it=f"""
@@ -78,14 +78,14 @@ def test_in_a_test(suite: Suite, how: str, who: str, args: list[str]) -> None:
 
         @pytest.mark.parametrize("i", range(24))
         def test_it(i, request, worker_id):
-            # A bystander holds nothing, and is told from the others by its number.
-            is_bystander = {who == "bystander"} and worker_id == "gw2"
+            # The bystander, gw2, holds nothing.
+            is_bystander = {victim == "bystander"} and worker_id == "gw2"
             values = [] if is_bystander else [request.getfixturevalue(name) for name in ("twice", "once", "returned")]
             meet(worker_id)
-            # Two workers may have set up one each.
+            # The two fixtures may have different owners.
             owners = [int(Path(f"{{name}}-owner").read_text()) for name in ("twice", "once")]
             is_holder = os.getpid() not in owners
-            if {{"owner": os.getpid() == owners[0], "holder": is_holder, "bystander": is_bystander}}[{who!r}]:
+            if {{"owner": os.getpid() == owners[0], "holder": is_holder, "bystander": is_bystander}}[{victim!r}]:
                 die_once({how!r})
             if values:
                 log("use")
@@ -97,16 +97,16 @@ def test_in_a_test(suite: Suite, how: str, who: str, args: list[str]) -> None:
     for name in ("twice", "returned"):
         assert suite.words("setup").count(["setup", name]) == 1
     assert suite.words("cleanup").count(["cleanup", "twice"]) == 1
-    # What yields once dies with its owner: then, and only then, it is set up afresh, if anybody still asks.
+    # A fixture that yields once is lost with its owner. Only then is it set up again, if another test needs it.
     lost = int(result.stdout.str().count("not cleaned up"))
     assert suite.words("setup").count(["setup", "once"]) == suite.words("cleanup").count(["cleanup", "once"]) + lost
-    assert lost <= (who == "owner")
+    assert lost <= (victim == "owner")
     words = [words for _, *words in suite.events]
     assert words.index(["cleanup", "twice"]) > max(index for index, word in enumerate(words) if word == ["use"])
 
 
 @pytest.mark.parametrize("workers", [2, 3])
-def test_six_in_one_run(suite: Suite, workers: int) -> None:
+def test_six_crashes_in_one_run(suite: Suite, workers: int) -> None:
     suite.write(
         conftest=CONFTEST,
         test_it="""
@@ -121,7 +121,7 @@ def test_six_in_one_run(suite: Suite, workers: int) -> None:
     )
     result = suite.run(workers=workers)
     while "BrokenPipeError" in result.stdout.str():
-        # xdist ends the whole run where it writes to a worker in the moment in which that one dies.
+        # xdist ends the whole run if a worker crashes at the moment when xdist writes to it.
         result = suite.run(workers=workers)
     result.assert_outcomes(passed=18, failed=6)
     assert sorted(words for _, *words in suite.events) == [
@@ -132,8 +132,8 @@ def test_six_in_one_run(suite: Suite, workers: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Iterator", "SharedGenerator", "int"])
-def test_during_a_setup(suite: Suite, kind: str) -> None:
-    """The next worker sets up afresh; nobody hangs on the lock."""
+def test_crash_during_a_setup(suite: Suite, kind: str) -> None:
+    """The next worker sets up afresh; no worker hangs on the lock."""
     bodies = {
         "Iterator": "-> Iterator[int]:\n    set_up()\n    yield 1\n    log('cleanup')",
         "SharedGenerator": "-> SharedGenerator[int]:\n    value = yield None\n    if value is None:\n        set_up()\n"
@@ -158,8 +158,8 @@ def test_during_a_setup(suite: Suite, kind: str) -> None:
     result.stdout.fnmatch_lines(["not cleaned up: *'fragile'* crashed at * while setting it up*"] * (kind != "int"))
 
 
-def test_during_a_cleanup(suite: Suite) -> None:
-    """Who is left cleans up again: what the dead worker did of it is not known."""
+def test_crash_during_a_cleanup(suite: Suite) -> None:
+    """A survivor cleans up again, because it is unknown how far the crashed worker got."""
     suite.write(
         conftest=CONFTEST
         + """
@@ -183,7 +183,7 @@ def fragile() -> SharedGenerator[int]:
     assert words == [["setup"], ["begin to clean up"], ["die"], ["begin to clean up"], ["cleanup"]]
 
 
-def test_while_waiting_for_a_setup(suite: Suite) -> None:
+def test_crash_while_waiting_for_a_setup(suite: Suite) -> None:
     suite.write(
         conftest=CONFTEST
         + """
@@ -215,7 +215,7 @@ def slow() -> SharedGenerator[int]:
     assert [words for _, *words in suite.events] == [["setup"], ["cleanup"]]
 
 
-def test_while_waiting_to_be_last(suite: Suite) -> None:
+def test_crash_while_waiting_to_be_last(suite: Suite) -> None:
     suite.write(
         conftest=CONFTEST,
         test_a="""
@@ -235,8 +235,8 @@ def test_while_waiting_to_be_last(suite: Suite) -> None:
     assert "not cleaned up" not in result.stdout.str()
 
 
-def test_owners_of_two_fixtures_that_hold_each_others(suite: Suite) -> None:
-    """An owner waits only for those who hold what it set up itself, or two owners could wait for each other."""
+def test_owners_that_hold_each_others_shares_do_not_deadlock(suite: Suite) -> None:
+    """An owner waits only for the holders of its own shares; otherwise two owners could wait for each other."""
     suite.write(
         conftest=CONFTEST
         + """
@@ -282,7 +282,7 @@ first, second = shared("first"), shared("second")
     assert sorted(words[4:]) == [["cleanup", "first"], ["cleanup", "second"]]
 
 
-def test_a_cleanup_that_was_cut_off_is_done_again_before_that_of_what_it_depends_on(suite: Suite) -> None:
+def test_interrupted_cleanup_is_repeated_before_that_of_its_dependency(suite: Suite) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -303,7 +303,7 @@ def test_a_cleanup_that_was_cut_off_is_done_again_before_that_of_what_it_depends
         test_it="def test_it(schema): pass",
     )
     result = suite.run(workers=1)
-    result.assert_outcomes(passed=1, failed=1)  # it passed, and its worker died in its teardown
+    result.assert_outcomes(passed=1, failed=1)  # it passed; its worker crashed in the teardown
     assert suite.events == [["gw0", "cleanup", "schema"], ["gw1", "cleanup", "schema"], ["gw1", "cleanup", "server"]]
     assert "not cleaned up" not in result.stdout.str()
 
@@ -318,7 +318,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("kind", list(ENDS))
-def test_a_cleanup_is_cut_off_while_another_worker_waits_with_what_it_depends_on(suite: Suite, kind: str) -> None:
+def test_crash_in_a_cleanup_while_another_worker_holds_the_dependency(suite: Suite, kind: str) -> None:
     suite.write(
         conftest=f"""
         @pytest.fixture(scope="session")
@@ -343,7 +343,7 @@ def test_a_cleanup_is_cut_off_while_another_worker_waits_with_what_it_depends_on
         def test_a(schema):
             Path("a").touch()
         """,
-        # It takes both while the other worker, which owns both, waits at its end; and is the last to hold the schema.
+        # Acquires both shares while their owner waits at its end, so this worker is the last holder of the schema.
         test_b="""
         @pytest.fixture(scope="session")
         def run(tmp_path_factory):
@@ -363,16 +363,16 @@ def test_a_cleanup_is_cut_off_while_another_worker_waits_with_what_it_depends_on
         """,
     )
     result = suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=2)
-    heir = suite.events[-1][0]
-    assert [fixture for worker, _, fixture in suite.events if worker != heir] == ["schema"]
-    # Before, it may have left what both held, with a place of its own.
-    assert [fixture for worker, _, fixture in suite.events if worker == heir][-3:] == ["schema", "server", "place"]
+    survivor = suite.events[-1][0]
+    assert [fixture for worker, _, fixture in suite.events if worker != survivor] == ["schema"]
+    # Earlier, the survivor may have released the shares that both workers held, and closed its own place.
+    assert [fixture for worker, _, fixture in suite.events if worker == survivor][-3:] == ["schema", "server", "place"]
     assert "ERROR" not in result.stdout.str()
     assert "not cleaned up" not in result.stdout.str()
 
 
-def test_who_adopts_dies_while_another_worker_that_came_too_late_is_left(suite: Suite) -> None:
-    """Two survivors take what nobody holds; the faster one dies in its cleanup, and the other is its heir."""
+def test_crash_in_a_takeover_is_followed_by_another_takeover(suite: Suite) -> None:
+    """Two survivors try to take over an orphaned share; the faster one crashes in the cleanup, the other repeats it."""
     suite.write(
         conftest=CONFTEST
         + """
@@ -401,7 +401,7 @@ def db(place) -> SharedGenerator[int]:
             wait_for("closed")
             os.kill(os.getpid(), 9)
 """,
-        # It dies when both have nothing left to do but to wait.
+        # Crashes once both other workers have only their final wait left.
         test_a="""
         def test_a(db):
             Path("taken").touch()
@@ -417,8 +417,8 @@ def db(place) -> SharedGenerator[int]:
     assert "not cleaned up" not in result.stdout.str()
 
 
-def test_who_waits_for_a_long_cleanup_adopts_what_another_leaves_meanwhile(suite: Suite) -> None:
-    """The long cleanup ends only when the other share is clean: the worker must not wait for the one alone."""
+def test_takeover_while_waiting_for_a_long_cleanup(suite: Suite) -> None:
+    """The long cleanup ends only once the orphaned share is clean, so the waiting worker must watch both."""
     suite.write(
         conftest="""
         from pytest_shared_session_scope._engine.engine import Engine

@@ -1,4 +1,4 @@
-"""The examples are real suites: each fixture is set up once and cleaned up once, whatever runs them."""
+"""The examples run as suites: each fixture is set up once and cleaned up once, whatever the options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from conftest import Suite
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-# The shared fixtures of each example, and whether there is something to clean up.
+# The shared fixtures of each example, with whether each has a cleanup.
 FIXTURES = {
     "custom_store": {"cities": False, "token": False},
     "first_release": {"my_fixture": True, "now": False, "shared_list": False},
@@ -23,7 +23,7 @@ FIXTURES = {
     "two_yields": {"bucket": True},
     "values": {"release": False, "settings": False, "started": False},
 }
-# What an example needs that the package does not bring, by the word with which it is skipped.
+# Examples with requirements of their own, by the name in their skip message.
 NEEDS = {"PostgreSQL": "postgresql", "Redis": "redis", "polars": "frame"}
 WITHOUT_SERVERS = [f"--ignore={EXAMPLES / name}" for name in NEEDS.values()]
 LIGHT = FIXTURES.keys() - NEEDS.values()
@@ -38,33 +38,33 @@ def _run(suite: Suite, *args: str) -> pytest.RunResult:
 
 
 def _missing(result: pytest.RunResult) -> set[str]:
-    """Return the examples that were skipped; fails where EXAMPLES_REQUIRED, which CI sets, names one of them."""
-    said = re.findall(r"^SKIPPED .*: (\w+) is not installed: ", result.stdout.str(), re.MULTILINE)
-    missing = {NEEDS[word] for word in said}
+    """Return the skipped examples; fail if EXAMPLES_REQUIRED, which CI sets, names one of them."""
+    skipped = re.findall(r"^SKIPPED .*: (\w+) is not installed: ", result.stdout.str(), re.MULTILINE)
+    missing = {NEEDS[word] for word in skipped}
     assert not missing & {*os.environ.get("EXAMPLES_REQUIRED", "").split()}, result.stdout.str()
     return missing
 
 
-def _told(result: pytest.RunResult) -> dict[str, dict[str, list[str]]]:
-    """Return what the run's last section says: by fixture and event, the workers."""
+def _summary(result: pytest.RunResult) -> dict[str, dict[str, list[str]]]:
+    """Return the workers by fixture and event, as the run's last section lists them."""
     begin = next(index for index, line in enumerate(result.outlines) if HEADING in line)
-    told = {}
+    summary = {}
     for line in result.outlines[begin + 1 :]:
         if match := re.match(r"(\w+) +(set up by .+)", line):
             events = (event.split(" by ") for event in match[2].split(", "))
-            told[match[1]] = {event: workers.split() for event, workers in events}
-    return told
+            summary[match[1]] = {event: workers.split() for event, workers in events}
+    return summary
 
 
-def _check(result: pytest.RunResult, names: Collection[str], takers: set[str] | None) -> None:
-    """Check that each fixture of the examples of these names was set up once; of those that were not skipped."""
+def _check(result: pytest.RunResult, names: Collection[str], acquirers: set[str] | None) -> None:
+    """Check that each fixture of these examples was set up once, except in skipped examples."""
     assert result.ret == pytest.ExitCode.OK, result.stdout.str()
     fixtures = _fixtures({*names} - _missing(result))
-    told = _told(result)
-    assert told.keys() == fixtures.keys()
-    for name, events in told.items():
+    summary = _summary(result)
+    assert summary.keys() == fixtures.keys()
+    for name, events in summary.items():
         assert len(events["set up"]) == 1, name
-        assert takers is None or set(events["acquired"]) == takers, name
+        assert acquirers is None or set(events["acquired"]) == acquirers, name
         assert len(events.get("cleaned up", [])) == fixtures[name], name
 
 
@@ -72,7 +72,7 @@ def _fixtures(names: Collection[str]) -> dict[str, bool]:
     return {fixture: is_cleaned_up for name in names for fixture, is_cleaned_up in FIXTURES[name].items()}
 
 
-def test_every_example_is_known() -> None:
+def test_every_example_is_listed() -> None:
     assert {path.parent.name for path in EXAMPLES.glob("*/test_*.py")} == FIXTURES.keys()
     assert len(_fixtures(FIXTURES)) == sum(map(len, FIXTURES.values())), "the journal knows a fixture by its name"
 
@@ -93,19 +93,19 @@ def test_all_examples_in_one_run(suite: Suite) -> None:
     _check(_run(suite, "-p", "xdist", "-n", "4", str(EXAMPLES)), FIXTURES, WORKERS)
 
 
-# What follows makes no difference to a server, whose start costs seconds.
+# These tests leave out the examples with servers: each takes seconds to start, and the options do not affect it.
 
 
 def test_examples_in_one_process_of_xdist(suite: Suite) -> None:
     _check(_run(suite, "-p", "xdist", "-n", "0", *WITHOUT_SERVERS, str(EXAMPLES)), LIGHT, {"master"})
 
 
-def test_examples_imported_otherwise(suite: Suite) -> None:
+def test_examples_under_importlib_mode(suite: Suite) -> None:
     arguments = ["-p", "xdist", "-n", "4", "--import-mode", "importlib", *WITHOUT_SERVERS]
     _check(_run(suite, *arguments, str(EXAMPLES)), LIGHT, WORKERS)
 
 
 @pytest.mark.parametrize("dist", ["loadscope", "loadfile", "worksteal"])
-def test_examples_handed_out_differently(suite: Suite, dist: str) -> None:
-    # How many workers take part in one fixture is up to the mode.
+def test_examples_under_other_dist_modes(suite: Suite, dist: str) -> None:
+    # The mode decides how many workers acquire a fixture.
     _check(_run(suite, "-p", "xdist", "-n", "4", "--dist", dist, *WITHOUT_SERVERS, str(EXAMPLES)), LIGHT, None)

@@ -1,4 +1,4 @@
-"""A setup that fails runs once, and every test that needs it is told what it would have been told alone."""
+"""A failing setup runs once, and every test that needs it reports the failure as it would without workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _write(suite: Suite, kind: str, fail: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("workers", [None, 3])
-def test_an_exception(suite: Suite, kind: str, workers: int | None) -> None:
+def test_setup_that_raises(suite: Suite, kind: str, workers: int | None) -> None:
     _write(suite, kind, "raise Trouble('no such host')")
     result = suite.run(workers=workers)
     result.assert_outcomes(errors=8)
@@ -51,7 +51,7 @@ def test_an_exception(suite: Suite, kind: str, workers: int | None) -> None:
         ("pytest.fail('never')", {"errors": 8}, "*never*"),
     ],
 )
-def test_an_outcome(suite: Suite, kind: str, fail: str, outcomes: dict[str, int], line: str) -> None:
+def test_setup_that_skips_or_fails(suite: Suite, kind: str, fail: str, outcomes: dict[str, int], line: str) -> None:
     _write(suite, kind, fail)
     result = suite.run("-rsxE", workers=3)
     result.assert_outcomes(**outcomes)
@@ -67,7 +67,7 @@ def test_exit_ends_the_run_with_its_code(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("way", [[], ["-p", "xdist", "-n", "3"]], ids=["without xdist", "n3"])
-def test_what_was_set_up_but_cannot_be_shared_is_cleaned_up(suite: Suite, way: list[str]) -> None:
+def test_setup_of_a_value_that_cannot_be_shared_is_cleaned_up(suite: Suite, way: list[str]) -> None:
     suite.write(
         conftest="""
         class Opaque: pass
@@ -141,7 +141,7 @@ def test_a_cleanup_that_raises_is_an_error_and_the_others_still_clean_up(suite: 
     assert [words for _, *words in suite.events] == [["cleanup", "third"], ["cleanup", "second"], ["cleanup", "first"]]
 
 
-def test_waiting_ends_with_who_holds_it(suite: Suite) -> None:
+def test_wait_timeout_names_the_owner(suite: Suite) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture(timeout=0.3)
@@ -196,7 +196,7 @@ def test_the_timeout_of_the_ini_file(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["E *WaitTimeoutError: *waited 0.2 s*"])
 
 
-# Put before a conftest: what a worker notes of a share, as a full disk would have it.
+# Prepended to a conftest: writing certain lines to a share's journal fails as on a full disk.
 _FULL_DISK = """
 import errno
 real_write = os.write
@@ -218,17 +218,17 @@ def db() -> SharedGenerator[int]:
 
 
 @pytest.mark.parametrize("workers", [None, 2])
-def test_a_disk_that_is_full_at_the_end_does_not_have_it_cleaned_up_again(suite: Suite, workers: int | None) -> None:
+def test_full_disk_after_a_cleanup_repeats_it_at_most_once_per_worker(suite: Suite, workers: int | None) -> None:
     suite.write(conftest=_FULL_DISK.format(begin=b"publish cleaned", what=""), test_it="def test_it(db): pass")
     result = suite.run(workers=workers, timeout=60)
     assert [words for _, *words in suite.events][:2] == [["setup"], ["cleanup"]]
-    # Nobody can be told that it is done; each worker may try, once.
+    # The cleanup cannot be recorded, so each worker may repeat it, but only once.
     assert len(suite.words("cleanup")) <= 1 + (workers or 1)
     result.stdout.fnmatch_lines(["E*OSError: *No space left on device*"])
 
 
 @pytest.mark.parametrize("what", ["", "return real_write(descriptor, content[:-1])"], ids=["nothing", "all but an end"])
-def test_what_a_full_disk_keeps_from_being_published_is_cleaned_up_at_once(suite: Suite, what: str) -> None:
+def test_setup_that_cannot_be_published_on_a_full_disk_is_cleaned_up_at_once(suite: Suite, what: str) -> None:
     suite.write(
         conftest=_FULL_DISK.format(begin=b"publish ready", what=what),
         test_it="""
@@ -243,8 +243,8 @@ def test_what_a_full_disk_keeps_from_being_published_is_cleaned_up_at_once(suite
 
 
 @pytest.mark.parametrize("order", ["twice, once", "once, twice"])
-def test_what_a_worker_took_and_could_not_keep_holds_up_nobody(suite: Suite, order: str) -> None:
-    """As where pytest-timeout's alarm comes just then."""
+def test_share_that_a_worker_acquires_but_cannot_keep_delays_no_cleanup(suite: Suite, order: str) -> None:
+    """For example, when pytest-timeout's alarm arrives just after the acquire."""
     suite.write(
         conftest=TWICE_AND_ONCE
         + """

@@ -1,4 +1,4 @@
-"""What is one share and what are two: never one fixture's value for another's tests, never two setups for one."""
+"""The identity of shares: no test gets another fixture's value, and no share has two setups."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_indirect_parameters_share_where_they_are_equal(suite: Suite, workers: i
     )
     suite.run(workers=workers).assert_outcomes(passed=3 + 2 + 2 + 2 + 6)
     setups = _setups(suite)
-    # Equal plain parameters are one share; opaque ones are told apart by where they were written.
+    # Equal plain parameters are one share; opaque ones are distinguished by where they were written.
     assert setups == sorted(
         [
             "1",
@@ -85,7 +85,7 @@ def test_one_name_in_two_conftests_is_two_shares(suite: Suite, workers: int | No
 
 
 @BOTH
-def test_an_override_takes_the_overridden_fixture(suite: Suite, workers: int | None) -> None:
+def test_override_may_request_the_overridden_fixture(suite: Suite, workers: int | None) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -238,7 +238,7 @@ def test_autouse_and_renamed_fixtures(suite: Suite, workers: int | None) -> None
 
 @pytest.mark.parametrize("workers", [None, 2, 4])
 @pytest.mark.parametrize("which", ["0", "19", "i"], ids=["an early test", "a late test", "every test"])
-def test_asked_for_dynamically(suite: Suite, workers: int | None, which: str) -> None:
+def test_fixtures_that_are_requested_dynamically(suite: Suite, workers: int | None, which: str) -> None:
     suite.write(
         conftest="""
         @shared_session_scope_fixture
@@ -271,7 +271,7 @@ def test_asked_for_dynamically(suite: Suite, workers: int | None, which: str) ->
 @pytest.mark.parametrize("order", ["sorted", "shuffled"])
 @pytest.mark.parametrize("workers", [None, 2, 4])
 def test_shares_that_depend_on_a_parametrized_fixture(suite: Suite, workers: int | None, order: str) -> None:
-    """Tests come back to a parameter that has ended before: still one setup and one cleanup for each."""
+    """Tests return to a parameter that ended earlier: still one setup and one cleanup for each."""
     suite.write(
         conftest=f"""
         @pytest.fixture(scope="session", params=[1, 2, 3])
@@ -337,11 +337,11 @@ def share(ordinary) -> SharedGenerator[int]:
 
 
 @pytest.mark.parametrize("workers", [2])
-def test_a_share_that_ends_in_the_run_and_is_asked_for_dynamically_elsewhere(suite: Suite, workers: int) -> None:
-    """Who names it does not know who else will ask: it is kept until the end."""
+def test_share_that_ends_in_the_run_and_is_requested_dynamically_elsewhere(suite: Suite, workers: int) -> None:
+    """A worker cannot know which shares others will request, so it keeps the share until the end."""
     suite.write(
         conftest=SHARE_OF_A_PARAMETER,
-        # It lets go of the share with 0 when it comes to 1, while the other has only asked for it by name once.
+        # Releases the share of parameter 0 on reaching 1, when the other worker has requested that share only once.
         test_a="""
         def test_names_it(share, ordinary):
             if ordinary == 1:
@@ -365,8 +365,8 @@ def test_a_share_that_ends_in_the_run_and_is_asked_for_dynamically_elsewhere(sui
     assert sorted(suite.words("cleanup")) == [["cleanup", 0], ["cleanup", 1]]
 
 
-def test_a_share_is_kept_at_the_end_of_a_worker_that_adopts_another_of_the_same_fixture(suite: Suite) -> None:
-    """To adopt the one of parameter 0, pytest ends the one of parameter 1 there: others may still ask for it by name."""
+def test_share_is_kept_when_a_worker_takes_over_another_of_the_same_fixture(suite: Suite) -> None:
+    """Taking over the share of parameter 0 makes pytest end that of parameter 1, which others may still request."""
     suite.write(
         conftest=SHARE_OF_A_PARAMETER,
         test_a="""
@@ -387,7 +387,7 @@ def test_a_share_is_kept_at_the_end_of_a_worker_that_adopts_another_of_the_same_
             Path("other-is-at-1").touch()
             other = {"gw0": "gw1", "gw1": "gw0"}[worker_id]
             wait_for(tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "workers" / f"{other}.draining")
-            time.sleep(0.5)  # for the other to adopt: without it, a fault there would not be seen
+            time.sleep(0.5)  # for the other's take-over; otherwise a fault there would go unnoticed
             request.getfixturevalue("share")
         """,
     )
@@ -397,7 +397,7 @@ def test_a_share_is_kept_at_the_end_of_a_worker_that_adopts_another_of_the_same_
 
 
 def test_a_share_is_kept_while_one_that_depends_on_it_is_not_cleaned_up(suite: Suite) -> None:
-    """The only holder of the dependent share dies; the other worker must not end in the run what that one needs."""
+    """The only holder of the dependent share crashes, so the other worker must keep the base share beyond its use."""
     suite.write(
         conftest="""
         @pytest.fixture(scope="session", params=[0, 1])

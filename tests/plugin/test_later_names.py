@@ -53,8 +53,8 @@ def test_stopping_at_the_first_failure(suite: Suite, workers: int | None) -> Non
     assert sorted(words[1:] for words in suite.words("setup")) == sorted(words[1:] for words in suite.words("cleanup"))
 
 
-def test_what_is_refused(suite: Suite) -> None:
-    """The messages name the decorator that does what a fixture of an earlier release expects."""
+def test_errors_name_the_suitable_decorator(suite: Suite) -> None:
+    """The messages name the decorator that behaves as a fixture of an earlier release expects."""
     suite.write(
         conftest="""
         @shared_session_scope_json()
@@ -101,8 +101,8 @@ def test_what_is_refused(suite: Suite) -> None:
     )
 
 
-def test_a_token_in_the_value_of_none(suite: Suite) -> None:
-    """With the token, None is a value like others, in every worker."""
+def test_none_is_an_ordinary_value_beside_the_token(suite: Suite) -> None:
+    """With the token, a value may be None, in every worker."""
     suite.write(
         conftest="""
         @shared_session_scope_json()

@@ -170,7 +170,7 @@ def pytest_handlecrashitem():
     assert _reported(suite.run("--collect-only", *CACHE)) == []
 
 
-def test_run_without_a_terminal_leaves_it_to_the_next(suite: Suite) -> None:
+def test_run_without_a_terminal_leaves_the_report_to_the_next_run(suite: Suite) -> None:
     suite.write(conftest=ONLY_HOLDER, test_it=KILLED)
     result = suite.run("--max-worker-restart=0", "-p", "no:terminal", *CACHE, workers=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED

@@ -1,4 +1,4 @@
-"""Every way of writing a fixture, under every way of running it: one setup, one cleanup, after the last use."""
+"""Each style of fixture, in each way of running a suite, has one setup and one cleanup, after its last use."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ CLEANED = [
 
 
 def check_once(events: list[list[Any]], cleaned: list[str], returned: list[str]) -> None:
-    """Check that each share was set up once and cleaned up once, with its uses in between, all of one value."""
+    """Check that each share was set up once and cleaned up once, with its uses in between and one value throughout."""
     words = [words for _, *words in events]
     assert sorted(name for what, name, *_ in words if what == "setup") == sorted(cleaned + returned)
     assert sorted(name for what, name, *_ in words if what == "cleanup") == sorted(cleaned)
@@ -123,13 +123,13 @@ def test_each_share_is_set_up_once_and_cleaned_up_once(suite: Suite, way: list[s
     check_once(suite.events, CLEANED, ["returned"])
 
 
-def test_cleanups_come_in_reverse_and_before_what_they_depend_on(suite: Suite, way: list[str]) -> None:
+def test_cleanups_run_in_reverse_and_before_their_dependencies(suite: Suite, way: list[str]) -> None:
     suite.write(conftest=CONFTEST, test_one=MODULE)
     suite.run(*way)
     words = [words for _, *words in suite.events]
     cleanup = {words[1]: index for index, words in enumerate(words) if words[0] == "cleanup"}
     assert cleanup["twice"] > max(cleanup[name] for name in ("dependent 1", "dependent 2", "parametrized a"))
-    # In each worker, letting go of the share comes before the end of the ordinary fixture it depends on.
+    # Each worker releases the share before the ordinary fixture that the share depends on ends.
     for worker in {worker for worker, *_ in suite.events}:
         mine = [words for w, *words in suite.events if w == worker]
         for number in (1, 2):
@@ -166,8 +166,8 @@ def test_a_run_that_stops_early_cleans_up_once(suite: Suite, workers: int | None
 
 
 @pytest.mark.parametrize("workers", [None, 2])
-def test_what_it_depends_on_ends_after_it_though_asked_for_again(suite: Suite, workers: int | None) -> None:
-    """pytest 7 notes anew, with each test that asks, that a fixture is to end."""
+def test_dependency_ends_after_the_share_even_if_requested_again(suite: Suite, workers: int | None) -> None:
+    """pytest 7 registers the end of a fixture again for each test that requests it."""
     suite.write(
         conftest="""
         @pytest.fixture(scope="session")

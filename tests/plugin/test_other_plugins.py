@@ -1,4 +1,4 @@
-"""Plugins that many suites have: their part and ours do not disturb each other."""
+"""This plugin and other common plugins do not disturb each other."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ TESTS = "@pytest.mark.parametrize('i', range(12))\ndef test_it(i, twice, once): 
 
 
 @pytest.mark.parametrize("method", ["signal", "thread"])
-def test_timeout_is_put_off_while_a_worker_waits(suite: Suite, method: str) -> None:
-    """In a setup and in the last teardown, each for longer than a test may take; a test that hangs is still ended."""
+def test_timeout_is_postponed_while_a_worker_waits(suite: Suite, method: str) -> None:
+    """Both waits, in a setup and in the last teardown, exceed the test's timeout. A test that hangs is still ended."""
     pytest.importorskip("pytest_timeout")
     suite.write(
         conftest=TWICE_AND_ONCE
@@ -26,7 +26,7 @@ def slow() -> SharedGenerator[int]:
     if (yield 1) is CleanupToken.LAST:
         log("cleanup", "slow")
 """,
-        # The owner may take its time; who waits for it, and in the end to be last, may not.
+        # The owner has a long timeout. The worker that waits for it, and at the end to be last, has a short one.
         test_a="""
         @pytest.mark.timeout(30)
         def test_a(slow, tmp_path_factory, worker_id):
@@ -35,7 +35,7 @@ def slow() -> SharedGenerator[int]:
             wait_for(run / "workers" / f"{other}.draining")
             time.sleep(3)
         """,
-        # It is the only one to take `twice`, and waits until the other can ask for it no more.
+        # Only this worker acquires `twice`. It waits until the other worker can no longer acquire it.
         test_b="""
         def test_before():
             wait_for("slow-begun")
@@ -49,11 +49,11 @@ def slow() -> SharedGenerator[int]:
     result.assert_outcomes(passed=3)
     assert sorted(suite.words("cleanup")) == [["cleanup", "slow"], ["cleanup", "twice"]]
     suite.write(test_a="@pytest.mark.timeout(0.5)\ndef test_a(twice): time.sleep(30)")
-    if method == "signal":  # a thread ends the whole process
+    if method == "signal":  # method `thread` ends the whole process
         suite.run("-p", "pytest_timeout", "test_a.py").stdout.fnmatch_lines(["*Timeout*"])
 
 
-def test_rerunfailures_sets_up_again_what_was_cleaned_up(suite: Suite) -> None:
+def test_rerunfailures_sets_up_a_cleaned_up_share_again(suite: Suite) -> None:
     pytest.importorskip("pytest_rerunfailures")
     suite.write(
         conftest=TWICE_AND_ONCE,
@@ -72,7 +72,7 @@ def test_rerunfailures_sets_up_again_what_was_cleaned_up(suite: Suite) -> None:
             assert of_one in (["setup", "cleanup"], ["setup", "cleanup", "setup", "cleanup"])
 
 
-def test_rerunfailures_may_try_a_failed_setup_again(suite: Suite) -> None:
+def test_rerunfailures_may_repeat_a_failed_setup(suite: Suite) -> None:
     pytest.importorskip("pytest_rerunfailures")
     suite.write(
         conftest="""

@@ -16,14 +16,14 @@ PORT = """
 OFF = ["-o", "shared_session_scope_check_annotations=false"]
 
 
-def _is_refused(result: pytest.RunResult, taker: str) -> None:
+def _assert_refused(result: pytest.RunResult, consumer: str) -> None:
     result.assert_outcomes(errors=1)
     message = (
-        "*shared fixture 'port' (conftest.py:*): its value is of type int, but {taker} annotates it as `port: str`; "
+        "*shared fixture 'port' (conftest.py:*): its value is of type int, but {consumer} annotates it as `port: str`; "
         "correct one of the two annotations (the ini option "
         "shared_session_scope_check_annotations turns this check off)"
     )
-    result.stdout.fnmatch_lines([message.format(taker=taker)])
+    result.stdout.fnmatch_lines([message.format(consumer=consumer)])
 
 
 @pytest.mark.parametrize("workers", [None, 2])
@@ -31,10 +31,10 @@ def test_a_test_that_names_another_type_is_an_error_naming_both_places(suite: Su
     suite.write(conftest=PORT, test_it="def test_port(port: str): ...")
     result = suite.run(workers=workers)
     result.stdout.fnmatch_lines(["*ERROR collecting test_it.py*"])
-    _is_refused(result, "'test_port' (test_it.py:*)")
+    _assert_refused(result, "'test_port' (test_it.py:*)")
 
 
-TAKERS = {
+CONSUMERS = {
     "a method": ("class TestPort:\n    def test_port(self, port: str): ...", "'test_port' (test_it.py:*)"),
     "a fixture": (
         "@pytest.fixture\ndef url(port: str): return port\n\ndef test_url(url): ...",
@@ -56,10 +56,10 @@ TAKERS = {
 }
 
 
-@pytest.mark.parametrize(("module", "taker"), TAKERS.values(), ids=list(TAKERS))
-def test_every_consumer_is_checked(suite: Suite, module: str, taker: str) -> None:
+@pytest.mark.parametrize(("module", "consumer"), CONSUMERS.values(), ids=list(CONSUMERS))
+def test_every_consumer_is_checked(suite: Suite, module: str, consumer: str) -> None:
     suite.write(conftest=PORT, test_it=module)
-    _is_refused(suite.run("--collect-only"), taker)
+    _assert_refused(suite.run("--collect-only"), consumer)
 
 
 def test_the_type_that_parse_returns_counts(suite: Suite) -> None:
@@ -134,7 +134,7 @@ def test_an_annotation_may_use_names_of_the_enclosing_function(suite: Suite, dec
         """,
         test_it="def test_port(port: str): ...",
     )
-    _is_refused(suite.run(), "'test_port' (test_it.py:*)")
+    _assert_refused(suite.run(), "'test_port' (test_it.py:*)")
 
 
 def test_types_that_may_fit_are_left_alone(suite: Suite) -> None:
@@ -321,7 +321,7 @@ LEFT_ALONE = {
         def test_it(port: str):
             assert port == "80"
     """,
-    "an override that takes it through another fixture": """
+    "an override that requests it through another fixture": """
         @pytest.fixture(scope="session")
         def checked(port: int) -> int:
             assert port == 80
@@ -375,7 +375,7 @@ def test_a_class_that_is_imported_twice_is_one(suite: Suite) -> None:
 
 
 def test_a_name_that_another_plugin_parametrizes_is_left_alone(suite: Suite) -> None:
-    """pytest calls the hooks of plugins that are loaded earlier later."""
+    """pytest calls hooks in reverse order of registration, so the other plugin's hook runs after this one's."""
     (suite.path / "with_ports.py").write_text(
         "def pytest_generate_tests(metafunc):\n"
         "    if 'port' in metafunc.fixturenames: metafunc.parametrize('port', ['80'])\n",
@@ -414,7 +414,7 @@ def test_an_indirect_parameter_changes_nothing(suite: Suite, indirect: object) -
             def test_it(port: int): ...
         """,
     )
-    _is_refused(suite.run("--collect-only", "--continue-on-collection-errors"), "'test_it' (test_it.py:*)")
+    _assert_refused(suite.run("--collect-only", "--continue-on-collection-errors"), "'test_it' (test_it.py:*)")
 
 
 def test_overrides_of_directories_are_left_alone(suite: Suite) -> None:
@@ -499,7 +499,7 @@ def test_the_result_of_an_async_parse_is_left_alone(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=1)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement is of Python 3.12")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the type statement needs Python 3.12")
 def test_an_alias_for_type_checkers_only_is_left_alone(suite: Suite) -> None:
     suite.write(
         conftest=PORT,
@@ -518,7 +518,7 @@ def test_an_alias_for_type_checkers_only_is_left_alone(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=3)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement is of Python 3.12")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the type statement needs Python 3.12")
 def test_an_alias_may_use_names_that_are_defined_later(suite: Suite) -> None:
     suite.write(
         test_it="""

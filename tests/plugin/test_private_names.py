@@ -1,4 +1,4 @@
-"""What is used of pytest, xdist, pydantic and other plugins without being promised by them is there, and does what it is used for."""
+"""The undocumented names of pytest, xdist, pydantic and other plugins that the source uses exist and behave as expected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest_shared_session_scope
 
 T = TypeVar("T")
 SOURCE = Path(pytest_shared_session_scope.__file__).parent
-# Each with a test below; what the source uses and is not here has none.
+# Each has a test below. The source may use no other private names.
 OF_PYTEST = {
     "_fixtureinfo",
     "_get_active_fixturedef",
@@ -26,7 +26,7 @@ OF_PYTEST = {
     "_setupstate",
     "_tmp_path_factory",
 }
-# Options by the names that their plugins give them, and plugins by theirs; ours are no others' business.
+# Options and plugins of others, by their names; this plugin's own are not listed.
 OPTIONS = {
     "collectonly",
     "dist",
@@ -37,7 +37,7 @@ OPTIONS = {
     "tx",
 }
 PLUGINS = {"terminal", "terminalreporter"}
-# What is public in its class, and not promised to be there.
+# Public attributes that are not documented.
 OF_OTHERS = {"execution_count"}
 OF_PYTHON = {"_fields", "_getframe", "_make"}
 OF_PYDANTIC = {
@@ -68,8 +68,8 @@ def test_every_private_name_that_is_used_has_a_test() -> None:
 
 
 @pytest.mark.parametrize("workers", [None, 2])
-def test_nothing_that_is_deprecated_is_used(suite: Suite, workers: int | None) -> None:
-    """Pytest's and pydantic's warnings of it are errors here; pytest tells a plugin's at the end of the run."""
+def test_nothing_deprecated_is_used(suite: Suite, workers: int | None) -> None:
+    """Deprecation warnings are errors here; pytest prints those that a plugin causes at the end of the run."""
     suite.write(
         conftest=TWICE_AND_ONCE
         + """
@@ -175,7 +175,7 @@ def test_of_the_base_directory(suite: Suite) -> None:
     assert controller == fixture
 
 
-def test_of_setting_up_a_test_that_is_over(suite: Suite) -> None:
+def test_of_setting_up_a_finished_test(suite: Suite) -> None:
     suite.write(
         conftest="""
             @pytest.fixture(scope="session")
@@ -207,7 +207,7 @@ def test_of_setting_up_a_test_that_is_over(suite: Suite) -> None:
 
 
 def test_of_a_fixture_as_an_object() -> None:
-    """Before 8.4 pytest marked the function, since then it makes an object that is of one type."""
+    """Before 8.4 pytest marks the function; since 8.4 it returns an object of a type of its own."""
 
     def plain() -> None: ...
 
@@ -226,11 +226,11 @@ def test_of_xdist(suite: Suite) -> None:
             def pytest_configure(config):
                 given = getattr(config, "workerinput", None)
                 if given is not None:
-                    log("worker", given["workerid"], given["testrunuid"], given["told"])
+                    log("worker", given["workerid"], given["testrunuid"], given["added"])
 
             @pytest.hookimpl(optionalhook=True)
             def pytest_configure_node(node):
-                node.workerinput["told"] = True
+                node.workerinput["added"] = True
                 log("controller", node.gateway.id, node.workerinput["testrunuid"], node.config is not None)
 
             @pytest.hookimpl(optionalhook=True)
@@ -351,7 +351,7 @@ def test_of_pydantic_s_own_classes() -> None:
         assert {"pydantic", "pydantic_core"} & modules
 
 
-def test_of_what_pydantic_says_of_a_cycle() -> None:
+def test_of_pydantic_s_message_about_a_cycle() -> None:
     tied: list[object] = []
     tied.append(tied)
     with pytest.raises(ValueError, match="id repeated"):

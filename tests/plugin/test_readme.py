@@ -1,4 +1,4 @@
-"""The README is true: each of its blocks is run, each row of its tables of types is tried."""
+"""The README is true: each of its blocks is run, and each row of its tables of types is tested."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CONFIGURATIONS = {"ini": "pytest.ini", "toml": "pyproject.toml"}
 
 
 class Block(NamedTuple):
-    """A fenced block: the heading it stands under, the fence's language, and what is in it."""
+    """A fenced block: the heading above it, the language of the fence, and the text."""
 
     section: str
     language: str
@@ -59,7 +59,7 @@ SUITES = sorted({block.section for block in BLOCKS if block.language == "python"
 COMMANDS = [command for block in BLOCKS if block.language == "sh" for command in block.text.splitlines()]
 
 
-BEFORE = "# before\n"  # the first line of what moves over: it is run as well, but beside the section's suite
+BEFORE = "# before\n"  # the first line of code to be migrated; it is run too, but apart from the section's suite
 
 
 def _of(section: str, *languages: str) -> list[str]:
@@ -95,8 +95,8 @@ _RUNS = [
 ]
 
 
-# What a recipe reaches is told in its calls: the programs stand here for the ones of those names, and note who called
-# them with what. That PostgreSQL and polars do what is asked of them, `test_examples.py` shows with the real ones.
+# The recipes call stand-ins for psql, docker and an HTTP server, which record the calls, so that a test can check them.
+# `test_examples.py` uses the real PostgreSQL and polars.
 PROGRAM = """#!{python} -S
 import sys
 with open({calls!r}, "a") as calls:
@@ -123,7 +123,7 @@ CALLS = {
 
 
 class _Tokens(BaseHTTPRequestHandler):
-    """Gives out tokens, and notes each."""
+    """A server that gives out tokens and records each request."""
 
     calls: Path
 
@@ -134,13 +134,13 @@ class _Tokens(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"value": "s3cret", "expires": "2100-01-01T00:00:00Z"}')
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as of the base
-        """Keep quiet."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the base class
+        """Print nothing."""
 
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where what the recipes call notes how it was called."""
+    """The file in which the stand-ins record their calls."""
     calls = tmp_path / "calls"
     for name in ("psql", "docker"):
         tmp_path.joinpath(name).write_text(PROGRAM.format(python=sys.executable, calls=str(calls)))
@@ -154,11 +154,11 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         server.shutdown()
 
 
-def test_the_recipes_call_what_is_known() -> None:
+def test_every_recipe_with_expected_calls_exists() -> None:
     assert CALLS.keys() <= {*SUITES}
 
 
-def test_the_container_is_a_real_one(suite: Suite) -> None:
+def test_the_container_recipe_with_docker(suite: Suite) -> None:
     (text,) = _of("A container", "python")
     docker = shutil.which("docker")
     if (
@@ -167,7 +167,7 @@ def test_the_container_is_a_real_one(suite: Suite) -> None:
     ):
         pytest.skip("no docker that runs and has the image: docker pull redis:7")
     suite.path.joinpath("conftest.py").write_text(text)
-    _ask_for_all(suite, text)
+    _request_all(suite, text)
     suite.run(workers=2).assert_outcomes(passed=4)
 
 
@@ -182,7 +182,7 @@ def test_a_suite(suite: Suite, section: str, language: str, configuration: str, 
         suite.path.joinpath(name).write_text(text)
     if language:
         suite.path.joinpath(CONFIGURATIONS[language]).write_text(configuration)
-    _ask_for_all(suite, *_of(section, "python"))
+    _request_all(suite, *_of(section, "python"))
     result = suite.run(workers=2)
     printed = [] if _before(section) else _of(section, "text")
     assert result.ret == (pytest.ExitCode.TESTS_FAILED if printed else pytest.ExitCode.OK), result.stdout.str()
@@ -192,11 +192,11 @@ def test_a_suite(suite: Suite, section: str, language: str, configuration: str, 
 
 
 @pytest.mark.parametrize("section", [section for section in SUITES if _before(section)])
-def test_what_moves_over(suite: Suite, section: str) -> None:
-    """What stands on the left runs as it is, or is told what is printed below it."""
+def test_code_to_be_migrated(suite: Suite, section: str) -> None:
+    """Code of an earlier or later release runs unchanged, or fails with the message printed below it."""
     (text,) = _before(section)
     suite.path.joinpath("conftest.py").write_text(text)
-    _ask_for_all(suite, text)
+    _request_all(suite, text)
     result = suite.run(workers=2)
     printed = _of(section, "text")
     assert result.ret == (pytest.ExitCode.USAGE_ERROR if printed else pytest.ExitCode.OK), result.stdout.str()
@@ -204,15 +204,15 @@ def test_what_moves_over(suite: Suite, section: str) -> None:
         _check_printed(result, lines)
 
 
-def _ask_for_all(suite: Suite, *modules: str) -> None:
-    """Write tests with which both workers take each fixture, whatever tests the modules themselves have."""
+def _request_all(suite: Suite, *modules: str) -> None:
+    """Write tests that make both workers acquire each fixture, whatever tests the modules contain."""
     fixtures = re.findall(r"^@.*fixture\b.*\ndef (\w+)", "\n".join(modules), re.MULTILINE)
     test = f"@pytest.mark.parametrize('i', range(4))\ndef test_all(i, {', '.join(fixtures)}): pass"
     suite.path.joinpath("test_all.py").write_text(f"import pytest\n\n{test}\n")
 
 
 def _check_printed(result: pytest.RunResult, text: str) -> None:
-    """Check that the lines were printed; whichever the worker, and in whatever directory."""
+    """Check that the lines were printed, by any worker and in any directory."""
     lines = [line.strip() for line in [*result.outlines, *result.errlines]]
     for line in text.splitlines():
         pattern = re.sub(r"gw\d", r"gw\\d", re.escape(line.strip())).replace(r"\ ", r"\s+")
@@ -223,14 +223,14 @@ def _check_printed(result: pytest.RunResult, text: str) -> None:
 # --- other blocks ----------------------------------------------------------------------------------------
 
 
-def test_the_examples_print_what_is_said(suite: Suite) -> None:
+def test_the_examples_print_the_summary(suite: Suite) -> None:
     result = suite.run(str(ROOT / "examples"), workers=4)
     (text,) = _of("Examples", "text")
     _check_printed(result, text)
 
 
 def test_the_diagram(suite: Suite) -> None:
-    """As many workers as it shows: one sets up, the others read, one cleans up."""
+    """With the diagram's number of workers, one sets up, the others read, and one cleans up."""
     (diagram,) = _of("How it works", "text")
     workers = sorted(re.findall(r"gw\d", diagram))
     suite.write(
@@ -253,7 +253,7 @@ def test_the_diagram(suite: Suite) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command(command: str, pytestconfig: pytest.Config) -> None:
-    """Each step calls something that is there; the steps themselves are run from a fresh clone by `.ci/run`."""
+    """Each step uses files and extras that exist. `.ci/run` runs the steps from a fresh clone."""
     _, extras = ROOT.joinpath("pyproject.toml").read_text("utf-8").split("\n[project.optional-dependencies]\n")
     for step in command.split(" && "):
         match shlex.split(step):
@@ -268,7 +268,7 @@ def test_a_command(command: str, pytestconfig: pytest.Config) -> None:
                 for path in paths or pytestconfig.getini("testpaths"):
                     assert ROOT.joinpath(path).is_dir()
             case _:
-                pytest.fail(f"nothing known of the command: {step}")
+                pytest.fail(f"unknown command: {step}")
 
 
 def test_links_lead_somewhere() -> None:
@@ -282,13 +282,13 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_the_section_about_a_run() -> None:
-    """Its shape is what real workers print in `test_report.py`."""
+    """`test_report.py` checks that real workers print a section of this form."""
     text, _ = _of("See what a run shared", "text")
     assert [line.text for line in summary.lines(outcome_of(SETUP), 80)] == text.splitlines()
 
 
 def test_the_picture(suite: Suite) -> None:
-    """It is drawn as it would be now: each worker sets up or waits, then tests run, and in the end one cleans up."""
+    """The picture has the form of a current trace: workers set up or wait, tests run, and at the end one cleans up."""
     _, picture = _of("See what a run shared", "text")
     result = suite.run(str(ROOT / "examples" / "postgresql"), "-rs", "--shared-trace=trace.json", workers=4)
     if "SKIPPED" in result.stdout.str():
@@ -304,7 +304,7 @@ def test_the_picture(suite: Suite) -> None:
 
 
 def _drawn(events: list[dict[str, Any]], column: float = 0.05) -> list[str]:
-    """Draw a trace as it is drawn in the README: a row for each worker, and a column for each 0.05 s."""
+    """Draw a trace as in the README: a row for each worker and a column for each 0.05 s."""
     names = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
     spans = [event for event in events if event["ph"] == "X"]
 
@@ -313,8 +313,8 @@ def _drawn(events: list[dict[str, Any]], column: float = 0.05) -> list[str]:
 
     width = place(max(span["ts"] + span["dur"] for span in spans)) + 1
     rows = {row: [" "] * width for row in names}
-    for what, mark in (("wait for", "."), ("set up", "S"), ("clean up", "C")):
-        for span in (span for span in spans if span["cat"] == what):
+    for category, mark in (("wait for", "."), ("set up", "S"), ("clean up", "C")):
+        for span in (span for span in spans if span["cat"] == category):
             begin, end = place(span["ts"]), place(span["ts"] + span["dur"]) + 1
             rows[span["tid"]][begin:end] = mark * (end - begin)
     return [f"{names[row]}  {''.join(marks)}|" for row, marks in rows.items()]
@@ -331,9 +331,9 @@ def test_the_options_of_the_configuration(suite: Suite) -> None:
 
 
 def test_the_options_of_the_decorator() -> None:
-    told = [re.findall(r"`(\w+)`", row[0]) for row in _rows("option")]
+    documented = [re.findall(r"`(\w+)`", row[0]) for row in _rows("option")]
     offered = inspect.signature(shared_session_scope_fixture).parameters.keys() - {"scope"}  # which is refused
-    assert {name for names in told for name in names} == offered
+    assert {name for names in documented for name in names} == offered
 
 
 def test_the_fields_of_the_json_report() -> None:
@@ -381,14 +381,14 @@ def _rows(heading: str) -> list[list[str]]:
     return rows
 
 
-def _codec(said: str, value_type: object) -> Codec:
-    """Return the codec for what the table says; an error of a test names it."""
-    return TypedCodec(Any, said, is_annotated=False) if value_type is UNANNOTATED else TypedCodec(value_type, said)
+def _codec(row: str, value_type: object) -> Codec:
+    """Return the codec for a row of the tables; its errors name the row."""
+    return TypedCodec(Any, row, is_annotated=False) if value_type is UNANNOTATED else TypedCodec(value_type, row)
 
 
 def test_each_annotation_of_the_table_carries_its_values() -> None:
-    told = [re.findall(r"`([^`]+)`", row[0]) or [row[0]] for row in _rows("annotation")]
-    assert {name for names in told for name in names} | {"nothing"} == TRAVELS.keys()
+    documented = [re.findall(r"`([^`]+)`", row[0]) or [row[0]] for row in _rows("annotation")]
+    assert {name for names in documented for name in names} | {"nothing"} == TRAVELS.keys()
     for annotation, cases in TRAVELS.items():
         for value_type, value in cases:
             codec = _codec(annotation, value_type)
@@ -396,13 +396,13 @@ def test_each_annotation_of_the_table_carries_its_values() -> None:
             assert fingerprint(copy) == fingerprint(codec.load(data)) == fingerprint(value), annotation
 
 
-def test_the_other_table_is_known() -> None:
+def test_each_row_of_the_table_of_refusals_is_tested() -> None:
     assert [row[0] for row in _rows("value")] == list(REFUSED)
 
 
-@pytest.mark.parametrize("said", REFUSED)
-def test_each_value_of_the_other_table_is_refused(said: str) -> None:
-    for value_type, make in REFUSED[said]:
+@pytest.mark.parametrize("row", REFUSED)
+def test_each_value_of_the_table_of_refusals_is_refused(row: str) -> None:
+    for value_type, make in REFUSED[row]:
         value = make()
         with pytest.raises(SharedFixtureError):
-            _codec(said, value_type).dump(value)
+            _codec(row, value_type).dump(value)

@@ -15,13 +15,13 @@ from conftest import Suite
 CONFTEST = """
     @shared_session_scope_fixture
     def server(tmp_path_factory) -> Iterator[int]:
-        "Set up while the other worker waits, which it notes once it has done so for two seconds."
+        "Set up while the other worker waits; a worker that has waited for two seconds writes a file."
         waiting = tmp_path_factory.getbasetemp().parent / "shared-session-scope" / "waiting"
         until = time.monotonic() + 60
         while os.environ["WORKERS"] == "2" and not list(waiting.glob("*.json")):
             assert time.monotonic() < until
             time.sleep(0.01)
-        time.sleep(0.2)  # so that it costs most, and comes first
+        time.sleep(0.2)  # so that this is the slowest setup and is listed first
         yield 80
 
     @shared_session_scope_fixture(params=["small", "large"])
@@ -55,8 +55,8 @@ def _section(result: pytest.RunResult) -> list[str]:
 def _check(lines: list[str], patterns: list[str]) -> None:
     assert len(lines) == len(patterns), lines
     for line, pattern in zip(lines, patterns, strict=True):
-        took = pattern.replace("TIME", r"[\d.]+ m?s").replace("GW", r"gw\d")
-        assert re.fullmatch(took, line), (line, pattern)
+        regex = pattern.replace("TIME", r"[\d.]+ m?s").replace("GW", r"gw\d")
+        assert re.fullmatch(regex, line), (line, pattern)
 
 
 def test_section(servers: Suite) -> None:
@@ -117,7 +117,7 @@ def test_when_the_section_is_printed(suite: Suite, ini: str, arguments: list[str
     assert bool(_section(suite.run(*arguments))) is is_printed
 
 
-def test_unknown_word_is_a_usage_error(suite: Suite) -> None:
+def test_unknown_value_of_the_option_is_a_usage_error(suite: Suite) -> None:
     suite.path.joinpath("pytest.ini").write_text("[pytest]\nshared_session_scope_report = maybe\n")
     result = suite.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -213,7 +213,7 @@ def test_durations_are_explained(suite: Suite, ini: str, quiet: list[str]) -> No
         def test_a(db):
             Path("a").touch()
         """,
-        # The other worker waits for it at its end, whoever was the faster to begin.
+        # Keeps the other worker waiting at its end, whichever worker starts first.
         test_b="""
         def test_b():
             wait_for("a")
@@ -227,7 +227,7 @@ def test_durations_are_explained(suite: Suite, ini: str, quiet: list[str]) -> No
     if ini == "never":
         assert section == []
         return
-    # A busy machine decides here which took longer; the unit tests check the order.
+    # Which of the two takes longer depends on the machine's load; the unit tests check the order.
     section[1:3] = sorted(section[1:3], key=lambda line: "setting up" in line)
     _check(
         section,
@@ -265,7 +265,7 @@ def test_json_report_and_trace(servers: Suite) -> None:
 
 
 def _check_trace(trace: dict[str, Any]) -> None:
-    """Check what the format's own description asks of an event."""
+    """Check that each event has the fields that the trace format requires."""
     rows = {}
     for event in trace["traceEvents"]:
         assert event["pid"] == 1
@@ -347,7 +347,7 @@ from pathlib import Path
 def test_fast(i): pass
 
 def test_wait():
-    "The first line of each file is there before any worker waits."
+    "Wait until every file's first line is printed, before any worker waits for the fixture."
     Path(Path(__file__).name + ".begun").touch()
     while len(list(Path().glob("*.begun"))) < 3:
         pass
@@ -359,7 +359,7 @@ def test_slow(i, db): pass
 
 def _screen(suite: Suite, *arguments: str) -> list[str]:
     """Run the suite on a terminal of 100 columns; return the lines that it shows at the end."""
-    pty = pytest.importorskip("pty", reason="a terminal to run on is not to be had here")
+    pty = pytest.importorskip("pty", reason="this platform has no pseudo-terminals")
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "pytest", "-p", "shared_session_scope", "-p", "no:cacheprovider", *arguments]
     environment = os.environ | {"COLUMNS": "100", "LINES": "60", "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
@@ -376,12 +376,12 @@ def _screen(suite: Suite, *arguments: str) -> list[str]:
 def _read(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, 4096)
-    except OSError:  # nobody has the other end any more
+    except OSError:  # the other end is closed
         return b""
 
 
 def _seen(printed: str) -> list[str]:
-    """Interpret text, line ends, cursor movements and erasing as a terminal that is high enough would."""
+    """Interpret text, line ends, cursor movements and erasing as a terminal of unlimited height would."""
     lines: list[str] = [""]
     row = column = 0
     for count, order, line_end, text in re.findall("\x1b\\[([\\d;?]*)([A-Za-z])|([\r\n])|([^\r\n\x1b]+)", printed):
@@ -408,7 +408,7 @@ def _seen(printed: str) -> list[str]:
     ],
 )
 def test_on_a_terminal_nothing_is_garbled(suite: Suite, plugin: str) -> None:
-    """Neither the waiting line, nor what another reporter prints about the tests before and after it."""
+    """Both the waiting line and another reporter's output around it stay intact."""
     if plugin:
         pytest.importorskip(plugin, reason=f"{plugin.replace('_', '-')} is not installed")
     suite.write(conftest=SLOW)
@@ -445,8 +445,8 @@ def test_output_of_workers_on_the_terminal_is_left_alone(suite: Suite) -> None:
     assert any("waiting for shared fixture 'db'" in line for line in lines)
 
 
-def test_a_reporter_that_asks_for_no_summary(suite: Suite) -> None:
-    """As pytest-rich, which takes the place of pytest's own on a terminal. With workers it fails by itself."""
+def test_reporter_without_a_terminal_summary(suite: Suite) -> None:
+    """pytest-rich replaces pytest's own reporter on a terminal. It does not work with workers, so there are none."""
     pytest.importorskip("pytest_rich", reason="pytest-rich is not installed")
     suite.write(
         conftest="@shared_session_scope_fixture\ndef db() -> Iterator[int]:\n    yield 1\n    raise OSError('no way')",

@@ -1,4 +1,4 @@
-"""A run's directory: private, seen by no other run, and gone in the end."""
+"""A run's directory is private, invisible to other runs, and removed at the end."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_files_are_private_and_gone_after_the_run(
                 run = base / "shared-session-scope"
                 run = run if run.is_dir() else base.parent / "shared-session-scope"
                 for path in [run, *run.rglob("*")]:
-                    with contextlib.suppress(FileNotFoundError):  # another worker's, that is gone by now
+                    with contextlib.suppress(FileNotFoundError):  # another worker's file, removed meanwhile
                         log("mode", path.is_dir(), oct(stat.S_IMODE(path.stat().st_mode)))
             log("run", str(run))
         """,
@@ -70,8 +70,8 @@ def test_files_are_private_and_gone_after_the_run(
 @pytest.mark.parametrize(
     ("dots", "left"), [(200, ["returned", "secret", "twice"]), (5000, ["returned"])], ids=["short", "long"]
 )
-def test_the_stored_value_of_a_yielding_fixture_goes_with_its_cleanup(suite: Suite, dots: int, left: list[str]) -> None:
-    """A short value is in the fixture's journal, which goes with the run's directory."""
+def test_stored_value_of_a_yielding_fixture_is_removed_by_its_cleanup(suite: Suite, dots: int, left: list[str]) -> None:
+    """A short value is part of the fixture's journal, which is removed with the run's directory."""
     suite.write(
         conftest=f"""
 DOTS = "." * {dots}  # more than a report shows
@@ -104,10 +104,8 @@ def after_all(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("first", "second"), [(200, 200), (200, 5000), (5000, 200)])
-def test_the_stored_value_of_an_owner_that_died_goes_with_the_next_cleanup(
-    suite: Suite, first: int, second: int
-) -> None:
-    """Short values are in the fixture's journal, which goes with the run's directory."""
+def test_stored_value_of_a_crashed_owner_is_removed_by_the_next_cleanup(suite: Suite, first: int, second: int) -> None:
+    """Short values are part of the fixture's journal, which is removed with the run's directory."""
     suite.write(
         conftest=f"""
 @pytest.fixture(scope="session", autouse=True)
@@ -189,13 +187,13 @@ def test_a_run_after_another_with_the_same_basetemp(suite: Suite, tmp_path: Path
     assert len(suite.words("setup")) == len(suite.words("cleanup")) == 2
 
 
-def test_the_lock_lets_one_worker_in_at_a_time(suite: Suite) -> None:
+def test_named_lock_admits_one_worker_at_a_time(suite: Suite) -> None:
     suite.write(
         test_it="""
         @pytest.mark.parametrize("i", range(12))
         def test_it(i, shared_lock):
             with shared_lock("../../a name\\0"):
-                os.mkdir("inside")  # raises if somebody is inside
+                os.mkdir("inside")  # raises if another worker is inside
                 time.sleep(0.01)
                 os.rmdir("inside")
             with shared_lock("another"), shared_lock("one"):
@@ -205,7 +203,7 @@ def test_the_lock_lets_one_worker_in_at_a_time(suite: Suite) -> None:
     suite.run(workers=3).assert_outcomes(passed=12)
 
 
-def test_a_lock_that_cannot_be_had_in_time(suite: Suite) -> None:
+def test_named_lock_that_cannot_be_acquired_in_time(suite: Suite) -> None:
     suite.write(
         test_a="""
         def test_a(shared_lock):
@@ -236,7 +234,7 @@ def test_a_lock_that_cannot_be_had_in_time(suite: Suite) -> None:
     )
 
 
-def test_a_lock_that_is_entered_twice_says_so(suite: Suite) -> None:
+def test_named_lock_that_is_entered_twice(suite: Suite) -> None:
     suite.write(
         test_it="""
         def test_it(shared_lock):
@@ -252,7 +250,7 @@ def test_a_lock_that_is_entered_twice_says_so(suite: Suite) -> None:
     )
 
 
-def test_what_a_lock_notes_of_its_holder_goes_with_it(suite: Suite) -> None:
+def test_note_about_the_holder_of_a_named_lock_is_removed(suite: Suite) -> None:
     suite.write(
         test_it="""
         def test_it(shared_lock, tmp_path_factory):

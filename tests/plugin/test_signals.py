@@ -1,4 +1,4 @@
-"""Ctrl-C, and signals to the controller: what is shared is cleaned up once, and no process is left."""
+"""After Ctrl-C or a signal to the controller, each share is cleaned up once and no process remains."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_signal_to_the_controller(
         processes = [controller, *controller.children(recursive=True)]
         send(controller)
         run.wait(20)
-    # execnet lets a worker without a controller go on for 5 s. Twice what is promised, for a machine that is busy.
+    # execnet lets a worker run for 5 s without its controller. The timeout is twice the promise, for busy machines.
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert alive == []
     assert sorted(words for words in suite.words("cleanup")) == [["cleanup", "once"], ["cleanup", "twice"]]
@@ -98,7 +98,7 @@ def test_ctrl_c_without_xdist(suite: Suite) -> None:
     assert sorted(suite.words("cleanup")) == [["cleanup", "once"], ["cleanup", "twice"]]
 
 
-def test_ctrl_c_in_a_cleanup_loses_no_other(suite: Suite) -> None:
+def test_ctrl_c_in_a_cleanup_loses_no_other_cleanup(suite: Suite) -> None:
     suite.write(
         conftest=CONFTEST
         + """
@@ -115,8 +115,8 @@ def interrupted() -> Iterator[int]:
     assert suite.words("cleanup") == [["cleanup", "interrupted"], ["cleanup", "once"], ["cleanup", "twice"]]
 
 
-def test_an_interrupt_while_a_dependent_is_let_go_of_in_the_run(suite: Suite) -> None:
-    """What it depends on must not go first. The interrupt comes before anything is done, where no signal can be sent."""
+def test_interrupt_while_a_dependent_share_is_released(suite: Suite) -> None:
+    """Its dependency must not end first. The release raises at once, at a point where no signal could be sent."""
     suite.write(
         conftest="""
         from pytest_shared_session_scope._engine.engine import Engine

@@ -34,7 +34,7 @@ def test_a_stop_in_a_test(suite: Suite, stop: str, workers: int | None) -> None:
 def test_an_error_in_collection(suite: Suite, workers: int | None) -> None:
     suite.write(conftest=TWICE_AND_ONCE, test_it=TESTS.format(stop="pass"), test_wrong="import nothing_of_this_name")
     suite.run(workers=workers)
-    assert sorted(words for _, *words in suite.events) == ([] if workers is None else ALL)  # xdist goes on
+    assert sorted(words for _, *words in suite.events) == ([] if workers is None else ALL)  # xdist continues
     suite.run("--continue-on-collection-errors", workers=workers)
     assert sorted(words for _, *words in suite.events) == ALL
 
@@ -57,8 +57,8 @@ def pytest_runtest_protocol(item):
     assert sorted(words for _, *words in suite.events) == ALL
 
 
-def test_a_worker_that_comes_to_its_first_share_when_the_run_is_closed(suite: Suite) -> None:
-    """After Ctrl-C in the controller alone, a worker goes on with the test that it is in."""
+def test_worker_that_acquires_its_first_share_after_the_run_is_closed(suite: Suite) -> None:
+    """After Ctrl-C in the controller alone, a worker continues with its current test."""
     suite.write(
         conftest=TWICE_AND_ONCE,
         test_a="""
@@ -73,7 +73,7 @@ def test_comes_late(request):
     os.kill(os.getppid(), signal.SIGINT)
     directory = Path(request.config.workerinput["shared_session_scope"]["directory"])
     wait_for(directory / "workers" / "controller.closed")
-    time.sleep(0.5)  # for who might believe that nobody asks any more: without it, a fault here would not be seen
+    time.sleep(0.5)  # time for another worker to clean up too early; otherwise that fault would go unnoticed
     request.getfixturevalue("twice")
     log("taken")
 """,

@@ -1,4 +1,4 @@
-"""Stores: the first release's own, and those that were written for it."""
+"""Stores that come with the package, and stores that were written for the first release."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_the_stores_that_come_with_the_package(suite: Suite, workers: int | None
     suite.run(workers=workers).assert_outcomes(passed=4)
 
 
-def test_what_the_metadata_storage_is_told(suite: Suite) -> None:
+def test_metadata_storage_receives_the_record_after_setup_and_cleanup(suite: Suite) -> None:
     suite.write(
         conftest="""
         class Noting(JsonStore):
@@ -176,8 +176,8 @@ def test_what_the_metadata_storage_is_told(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Iterator", "SharedGenerator"])
-def test_a_metadata_storage_that_fails_leaves_the_value_to_those_who_have_it(suite: Suite, kind: str) -> None:
-    """By then it is shared: it is cleaned up when the others need it no more, like any other."""
+def test_failing_metadata_storage_leaves_the_value_to_its_holders(suite: Suite, kind: str) -> None:
+    """The value is shared by then, so it is cleaned up once its holders have released it."""
     once = 'log("setup"); yield 1; log("cleanup")'
     twice = """
     value = yield None
@@ -214,7 +214,7 @@ def db() -> {kind}[int]:
     assert [words for _, *words in suite.events] == [["setup"], ["used"], ["cleanup"]]
 
 
-def test_a_store_that_cannot_tell_a_size(suite: Suite) -> None:
+def test_a_store_that_cannot_determine_a_size(suite: Suite) -> None:
     suite.write(
         conftest="""
         class Sizeless(PickleStore):
@@ -238,7 +238,7 @@ def test_a_store_that_cannot_tell_a_size(suite: Suite) -> None:
 
 _NOT_STORED = "its value cannot be read: the file *shared-session-scope/values/* is not what was stored: "
 _GARBLED = "its journal is garbled: {}; nothing but the plugin may write to *shares*db-*"
-# Of a value in a file of its own, and of one in the journal.
+# Damage to a value in its own file, and to a value in the journal.
 BROKEN = {
     "truncated": (5000, "path.write_bytes(path.read_bytes()[:-1])", f"{_NOT_STORED}its length or checksum differs"),
     "garbled": (
@@ -332,16 +332,16 @@ def test_a_garbled_journal_is_an_error_that_names_the_fixture(suite: Suite, cont
     )
     result = suite.run("--dist", "loadfile", workers=2)
     result.assert_outcomes(passed=1, errors=1)
-    told = _GARBLED.format(words)
-    result.stdout.fnmatch_lines([f"E*StoreError: shared fixture 'db' (conftest.py:*): {told}"])
-    result.stdout.fnmatch_lines([f"*shared fixture db-*: {told}"])
+    reason = _GARBLED.format(words)
+    result.stdout.fnmatch_lines([f"E*StoreError: shared fixture 'db' (conftest.py:*): {reason}"])
+    result.stdout.fnmatch_lines([f"*shared fixture db-*: {reason}"])
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
     assert suite.words("setup") == [["setup"]]
 
 
 @WORKERS
 def test_a_store_that_cannot_delete(suite: Suite, workers: int | None) -> None:
-    """The fixture is cleaned up all the same, once; the error names it, and nobody waits for its lock."""
+    """The fixture is still cleaned up once, the error names it, and no worker waits for its lock."""
     suite.write(
         conftest="""
         class Stubborn(PickleStore):

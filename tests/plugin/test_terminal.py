@@ -1,4 +1,4 @@
-"""What pytest shows of a shared fixture is what it shows of any other."""
+"""pytest shows a shared fixture as it shows any other fixture."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def test_fixtures_lists_docstring_place_and_scope(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["db [[]session scope[]] -- conftest.py:*", "    The database of the run."])
     lines = (suite.path / "conftest.py").read_text().splitlines()
     apart = lines.index('@pytest.fixture(scope="session")') - lines.index("@shared_session_scope_fixture")
-    # pytest 7 says of each fixture that it is one line further down.
-    said = dict(re.findall(r"^(db|plain) \[session scope\] -- conftest\.py:(\d+)$", result.stdout.str(), re.MULTILINE))
-    assert int(said["plain"]) - int(said["db"]) == apart
+    # pytest 7 reports each fixture one line too low.
+    shown = dict(re.findall(r"^(db|plain) \[session scope\] -- conftest\.py:(\d+)$", result.stdout.str(), re.MULTILINE))
+    assert int(shown["plain"]) - int(shown["db"]) == apart
 
 
-def test_a_fixture_takes_what_its_function_takes(suite: Suite) -> None:
-    # Nothing for the plugin: pytest would look at it again in every test, at a fifth of what a small test costs.
+def test_a_fixture_has_only_the_parameters_of_its_function(suite: Suite) -> None:
+    # The plugin adds no parameter: pytest would resolve it in every test, at a fifth of the cost of a small test.
     suite.write(
         conftest="""
         @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import re
 import pytest
 from conftest import Suite
 
-# The fixture, and the words of its error.
+# Each fixture, with the text of its error.
 ERRORS = {
     "a type without a serializer": (
         "class Opaque: pass\n@shared_session_scope_fixture\ndef db() -> Opaque: return Opaque()",
@@ -43,7 +43,7 @@ STYLES = ["long", "short", "line", "native", "no"]
 
 
 def _lines(suite: Suite, *arguments: str, workers: int | None = None) -> list[str]:
-    """Return what is printed up to the section about shared fixtures."""
+    """Return the lines before the section about shared fixtures."""
     lines = suite.run(*arguments, workers=workers).outlines
     return lines[: next(i for i, line in enumerate(lines) if re.fullmatch("=+ shared fixtures =+", line))]
 
@@ -55,7 +55,7 @@ def test_our_own_errors(suite: Suite, style: str) -> None:
     suite.write(conftest="\n".join(fixtures), test_it="\n".join(tests))
     lines = _lines(suite, "--tb", style)
     text = "\n".join(lines)
-    # Only of what pickle raised: there, a user's own `__reduce__` may have failed.
+    # Only pickle's exception is shown as a cause, because a user's own `__reduce__` may have failed.
     assert text.count("exception was the direct cause") <= 1
     assert "During handling" not in text
     if style != "native":  # Python's own style, from which pytest hides nothing
@@ -71,7 +71,7 @@ def test_our_own_errors(suite: Suite, style: str) -> None:
 AT_DEFINITION = {
     "scope": "@shared_session_scope_fixture(scope='module')\ndef db(): return 1",
     "annotation": "@shared_session_scope_fixture\ndef db() -> int:\n    yield 1",
-    "annotation that is no type": "@shared_session_scope_fixture\ndef db() -> 'int[': return 1",
+    "annotation that is not a type": "@shared_session_scope_fixture\ndef db() -> 'int[': return 1",
     "json": "@shared_json_scope_fixture(deserialize=str)\ndef db(): return 1",
     "later": "@shared_session_scope_json(dict)\ndef db(): return 1",
     "later, called": "@shared_session_scope_pickle(timeout=-1)\ndef db(): return 1",
@@ -80,8 +80,8 @@ AT_DEFINITION = {
 
 @pytest.mark.parametrize("code", AT_DEFINITION.values(), ids=list(AT_DEFINITION))
 @pytest.mark.parametrize("module", ["conftest", "test_it"])
-def test_what_is_refused_where_it_is_defined(suite: Suite, code: str, module: str) -> None:
-    """Only in its style `native` does pytest show hidden frames."""
+def test_errors_at_definition(suite: Suite, code: str, module: str) -> None:
+    """pytest shows hidden frames only in its style `native`."""
     suite.write(**{module: code + "\n\ndef test_it(db): pass"})
     for style in STYLES:
         result = suite.run("--tb", style)
@@ -110,7 +110,7 @@ def test_a_failure_in_another_worker(suite: Suite, style: str) -> None:
         assert text.count('raise OSError("no route")') == (1 if style == "line" else 2)
 
 
-def test_what_a_users_store_raises_stays_in_sight(suite: Suite) -> None:
+def test_exception_of_a_users_store_is_shown(suite: Suite) -> None:
     suite.write(
         conftest="""
         class Full(JsonStore):

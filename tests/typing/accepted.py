@@ -292,12 +292,12 @@ def by_bytes() -> SharedGenerator[Schema]:
 
 
 @shared_session_scope_fixture(serialize=json.dumps, deserialize=json.loads)
-def by_functions_that_say_nothing() -> dict[str, int]:
+def by_untyped_functions() -> dict[str, int]:
     return {}
 
 
 @shared_json_scope_fixture(serialize=json.dumps, deserialize=json.loads)
-def by_functions_that_say_nothing_twice() -> SharedGenerator[dict[str, int]]:
+def by_untyped_functions_twice() -> SharedGenerator[dict[str, int]]:
     yield None
     yield {}
 
@@ -378,8 +378,8 @@ assert_type(when(), datetime)
 assert_type(when_by_lambdas(), datetime)
 assert_type(by_half_a_lambda(), Schema)
 assert_type(by_bytes(), Schema)
-assert_type(by_functions_that_say_nothing(), dict[str, int])
-assert_type(by_functions_that_say_nothing_twice(), dict[str, int])
+assert_type(by_untyped_functions(), dict[str, int])
+assert_type(by_untyped_functions_twice(), dict[str, int])
 assert_type(by_rows(), Schema)
 assert_type(by_bytes_once(), Schema)
 assert_type(by_rows_twice(), Schema)

@@ -92,5 +92,5 @@ def serialize_alone() -> Schema:
 
 
 @shared_session_scope_pickle(parse=name_of)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-def another_value_than_parse_takes() -> str:
+def another_value_than_parse_accepts() -> str:
     return "x"

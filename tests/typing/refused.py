@@ -112,12 +112,12 @@ def perhaps_none() -> Schema | None:
 
 
 @shared_session_scope_fixture(parse=name_of)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-def another_value_than_parse_takes() -> str:
+def another_value_than_parse_accepts() -> str:
     return "x"
 
 
 @shared_session_scope_fixture(serialize=to_bytes, deserialize=from_bytes, parse=str.upper)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
-def parse_takes_another_value() -> Schema:
+def parse_accepts_another_value() -> Schema:
     return Schema("x")
 
 
@@ -224,11 +224,11 @@ class NoLock:
         return len(identifier) + len(fixture_values)
 
 
-no_store: Store[int] = NoLock()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+not_a_store: Store[int] = NoLock()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
 
 @shared_session_scope_fixture(metadata_storage=NoLock())  # type: ignore[call-overload,untyped-decorator]  # pyright: ignore[reportArgumentType]
-def no_store_for_metadata() -> int:
+def not_a_store_for_metadata() -> int:
     return 1
 
 
@@ -266,4 +266,4 @@ def a_token_taken_for_another() -> Generator[int | None, CleanupToken | int | No
 
 # A wrong type for a fixture's value.
 
-taken: str = another_only_yield()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+acquired: str = another_only_yield()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]

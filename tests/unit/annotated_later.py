@@ -1,4 +1,4 @@
-"""Functions with strings as annotations, through `from __future__ import annotations`, and how they share."""
+"""Functions whose annotations are strings, by `from __future__ import annotations`, and how each is shared."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def twice() -> SharedGenerator[Later]:
     yield Later()
 
 
-def twice_or_none() -> SharedGenerator[Optional[Later]]:  # noqa: UP045 - a spelling that users have
+def twice_or_none() -> SharedGenerator[Optional[Later]]:  # noqa: UP045 - as users write it
     yield None
     yield Later()
 
@@ -36,7 +36,7 @@ def sent() -> Generator[Later | None, Any, None]:
     yield Later()
 
 
-def quoted_twice() -> "Iterator['Later']":  # noqa: UP037 - what is tested
+def quoted_twice() -> "Iterator['Later']":  # noqa: UP037 - the case under test
     yield Later()
 
 

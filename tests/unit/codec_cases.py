@@ -1,6 +1,6 @@
-"""Types and values for the codec's tests, and a fingerprint that knows nothing of the guard.
+"""Types and values for the codec's tests, and a fingerprint that is independent of the codec's comparison.
 
-`CASES` says of each case whether the value travels. `fingerprint` is the other opinion on "equal, with equal types".
+Each of `CASES` states whether its value travels. `fingerprint` is a second implementation of "equal, with equal types".
 """
 
 from __future__ import annotations
@@ -304,7 +304,7 @@ TaggedDog = Annotated[Dog, pydantic.Tag("dog")]
 
 
 class OwnSchema(BaseModel):
-    """Whoever writes a schema of their own is asked for it."""
+    """A model that defines its own schema."""
 
     when: dt.datetime
 
@@ -432,10 +432,10 @@ def generate() -> Iterator[int]:
     yield 1
 
 
-# --- leaves, and what holds them -------------------------------------------------------------------------
+# --- scalars, and types that contain them ---------------------------------------------------------------
 
 MOMENT = dt.datetime(2024, 5, 6, 7, 8, 9, 123456)
-# name, type, value: each travels bare and in every holder below
+# Name, type, value: each travels on its own and in every container below.
 LEAVES: list[tuple[str, Any, Any]] = [
     ("none", None, None),
     ("bool", bool, True),
@@ -496,7 +496,7 @@ HOLDERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     "in a model": (model_holding, lambda tp, v: model_holding(tp).model_construct(value=v)),
     "in a dataclass": (dataclass_holding, lambda tp, v: dataclass_holding(tp)(v)),
 }
-# A model makes a 3 of a `float` field 3.0 and takes no NaN for a Decimal, wherever it validates.
+# A model turns the 3 of a `float` field into 3.0 and rejects a NaN for a Decimal, wherever it validates.
 EXCEPTIONS = {("int as float", "in a model"), ("decimal nan", "in a model")}
 HELD = [
     Case(f"{name} {holder}", make_type(tp), functools.partial(make_value, tp, v), (name, holder) not in EXCEPTIONS)
@@ -782,11 +782,11 @@ ODD = [
 CASES: list[Case] = [*HELD, *CONTAINERS, *UNIONS, *CLASSES, *ODD]
 
 
-# --- the other opinion -----------------------------------------------------------------------------------
+# --- the independent fingerprint -------------------------------------------------------------------------
 
 
 def fingerprint(value: Any) -> Any:
-    """Return what tells a value from any other, types included: strings, in nested tuples."""
+    """Return nested tuples of strings that distinguish the value, with its types, from every other."""
     cls = type(value)
     if cls.__name__ == "TzInfo":
         return zone_print(value)

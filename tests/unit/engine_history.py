@@ -45,10 +45,10 @@ class History:
         earlier.append(setup)
         return setup
 
-    def took(self, key: str, number: object, worker: Any, since: int) -> Setup:
+    def acquired(self, key: str, number: object, worker: Any, since: int) -> Setup:
         setup = next(setup for setup in self.setups[key] if setup.number == number)
         if setup.state == "begun":
-            setup.state = "done"  # published, but its owner was stopped or died before it noted that
+            setup.state = "done"  # published, but its owner was stopped or crashed before recording that
         assert setup.state == "done", f"{worker.name} got the value of {setup}"
         is_left = setup.cleaner is None or (not setup.cleaner.is_alive and worker.is_taking_over)
         assert is_left, f"{worker.name} got the value of {setup}, which is being cleaned up"
@@ -59,7 +59,7 @@ class History:
             setup.holders.add(worker)
         return setup
 
-    def left(self, setup: Setup, worker: Any) -> None:
+    def released(self, setup: Setup, worker: Any) -> None:
         """Note that a worker has released a share, or is dead."""
         setup.holders.discard(worker)
         self.now += 1
@@ -94,6 +94,6 @@ def is_over(setup: Setup, acquirer: Any) -> bool:
     if setup.kind is Kind.YIELDS_ONCE and setup.state == "done" and not setup.cleaner:
         return not setup.owner.is_alive
     if setup.cleaner is not None and (setup.state == "clean" or not setup.cleaner.is_alive):
-        # A worker that acquires it again after beginning to end, or that replaces one that had, comes too late for it.
+        # Too late for this setup: a worker that acquires again after it began to tear down, or a replacement of one.
         return bool(acquirer.has_torn_down or acquirer.started_at > setup.cleaned_at or setup.cleaner.is_impatient)
     return False

@@ -25,7 +25,7 @@ from pytest_shared_session_scope._run import files, membership
 from pytest_shared_session_scope._run.journal import Failure, Kind, ShareRecord
 from pytest_shared_session_scope._session.controller import Controller
 
-# Each share with its kind and what it depends on.
+# The shares by key: the kind of each, and the dependency of some.
 KINDS = {
     "returned": Kind.RETURNS,
     "once": Kind.YIELDS_ONCE,
@@ -86,7 +86,7 @@ class ValueChannel:
 
     def note(self, record: ShareRecord) -> None:
         if record.cleaned_by is None:
-            # To the others a death before this point is one inside the setup.
+            # Other workers see a crash before this point as a crash inside the setup.
             self._simulation.history.setups[self._key][-1].state = "failed" if record.failure else "done"
         _stop("note")
 
@@ -98,7 +98,7 @@ def _stop(where: str) -> None:
 
 
 class Worker:
-    """One worker. Its clock advances by what it sleeps."""
+    """One worker. Its clock advances only while it sleeps."""
 
     def __init__(self, name: str, simulation: Simulation) -> None:
         self.name = name
@@ -143,7 +143,7 @@ class Worker:
     def waiting(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    # -- what it does; each of these is one operation of its thread
+    # -- operations of its thread
 
     def acquire_all(self, keys: list[str]) -> None:
         """Acquire shares one after the other, as tests do, until the worker has to stop."""
@@ -168,19 +168,19 @@ class Worker:
         except KeyboardInterrupt:
             self.must_stop = True
             return False
-        setup = self._simulation.history.took(key, acquired.value, self, since)
+        setup = self._simulation.history.acquired(key, acquired.value, self, since)
         self.held[key] = Held(share, setup, acquired.is_owner)
         return True
 
     def collect(self) -> None:
-        """Do what a worker does before it is sent tests."""
+        """Hold the liveness lock, as a worker does before it receives tests."""
         self.workers.hold_liveness_lock()
         self.has_collected = True
 
     def abandon(self, key: str) -> None:
         """Stop holding a share that another worker set up, because its value cannot be used here."""
         held = self.held.pop(key)
-        self._simulation.history.left(held.setup, self)
+        self._simulation.history.released(held.setup, self)
         self.engine.abandon(held.share)
 
     def release(self, key: str, is_test_left: Callable[[], bool] | None = None) -> None:
@@ -199,14 +199,14 @@ class Worker:
             self._simulation.history.begin_cleanup(held.setup, self)
         del self.held[key]
         _stop("end")
-        self._simulation.history.left(held.setup, self)
+        self._simulation.history.released(held.setup, self)
         self.engine.finish_release(held.share, verdict)
         if verdict is Verdict.LAST:
-            # To the others a death before the engine has published the end is a cleanup that was cut off.
+            # Other workers see a crash before the engine has published the end as an interrupted cleanup.
             self._simulation.history.end_cleanup(held.setup)
 
     def tear_down(self) -> None:
-        """Do what happens before and while pytest ends the fixtures of the session."""
+        """Drain, take over orphaned shares, and release, as a worker does while pytest tears the session down."""
         if not self.engine.is_draining:
             is_anything_shared = self.has_shares or files.share_keys(self._simulation.directory)
             self.engine.drain()
@@ -217,7 +217,7 @@ class Worker:
         self._release_all()
 
     def finish(self) -> None:
-        """Do what happens from there to the end of the process."""
+        """Tear down, take over the remaining shares, and end the process."""
         self.tear_down()
         if self.has_shares or files.share_keys(self._simulation.directory):
             self._take_over_the_rest()
@@ -225,12 +225,12 @@ class Worker:
         self.has_ended = True
 
     def free(self) -> None:
-        """Release what the kernel releases at the end of a process."""
+        """Release the locks and files that the kernel releases when a process ends."""
         self.workers.release_liveness_lock()
         for file in self.thread.files:
             file.close()
 
-    # -- parts of these
+    # -- helpers of the operations
 
     def _set_up(self, key: str) -> object:
         setup = self._simulation.history.begin(key, KINDS[key], self)
@@ -332,11 +332,11 @@ class Simulation:
         worker.is_alive = False
         for setup in self.history.all():
             if worker in setup.holders:
-                self.history.left(setup, worker)
+                self.history.released(setup, worker)
         worker.free()
 
     def lose(self, worker: Worker) -> None:
-        """Let the controller notice that a worker has ended or died."""
+        """Let the controller notice that a worker has ended or crashed."""
         self.lost.add(worker)
         before = len(self.controller._to_be_replaced)
         self.controller.pytest_testnodedown(self._node(worker), None if worker.has_ended else "crashed")
@@ -371,7 +371,7 @@ class Simulation:
 
 
 class _Config:
-    """As much of pytest's config as a controller uses while its workers run."""
+    """The part of pytest's config that a controller uses while its workers run."""
 
     def __init__(self, basetemp: Path, options: dict[str, Any]) -> None:
         self.cleanups: list[Callable[[], None]] = []

@@ -1,7 +1,7 @@
-"""Runs each simulated worker in a thread that stops before every step, so that a test orders the steps.
+"""Threads of simulated workers that stop before every step, so that a test decides the order of the steps.
 
-A step is a call of a method that touches a file; see `STEPPED`. Only one thread runs at a time. A worker that dies
-stays where it stopped, and whatever the kernel releases with a process is released: none of its `finally` blocks runs.
+A step is a call of a method that touches a file; see `STEPPED`. Only one thread runs at a time. A worker that crashes
+stays where it stopped: the kernel's part of its end is simulated, and none of its `finally` blocks runs.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from pytest_shared_session_scope._run.share_journal import ShareJournal
 T = TypeVar("T")
 
 IDLE = "idle"
-# Their methods are the steps of a worker: what a process does between two of them, no other process can notice.
+# The methods of these classes are a worker's steps. Other processes cannot observe what happens between two steps.
 STEPPED = (ShareJournal, Workers)
 # Public methods of these classes that touch no file.
 PURE = {"of"}
-# What touches a file in the end. A simulated worker that calls one of these outside of a step fails its test.
-_TOUCHING = [
+# Functions that touch files. A simulated worker that calls one of them outside of a step fails its test.
+_FILE_FUNCTIONS = [
     (os, ("open", "write", "read", "pread", "stat", "listdir", "scandir", "mkdir", "unlink", "replace", "rename")),
     (os.path, ("exists",)),
     (fcntl, ("flock",)),
@@ -45,7 +45,7 @@ def steps_of(cls: type) -> list[str]:
 
 
 class EndOfSimulationError(BaseException):
-    """Ends the thread of a worker that the test has no more use for."""
+    """Ends the thread of a worker that the test no longer needs."""
 
 
 class Thread:
@@ -54,13 +54,13 @@ class Thread:
     def __init__(self) -> None:
         self.where = IDLE
         self.files: list[JournalFile] = []
-        # How many calls of stepped methods the worker is inside of.
+        # The number of nested calls of stepped methods.
         self.depth = 0
         self._is_over = False
         self._error: BaseException | None = None
         # Locks that one side acquires and the other releases: the fastest way to hand over control.
-        self._go = _taken_lock()
-        self._stopped = _taken_lock()
+        self._go = _acquired_lock()
+        self._stopped = _acquired_lock()
         self._thread: threading.Thread | None = None
 
     def begin(self, operation: Callable[[], None]) -> None:
@@ -71,7 +71,7 @@ class Thread:
         self._thread.start()
 
     def step(self) -> None:
-        """Let the worker continue to its next step, or to the end of its operation; raise what it raised."""
+        """Let the worker continue to its next step, or to the end of its operation; raise its error."""
         assert self.where != IDLE
         self._go.release()
         assert self._stopped.acquire(timeout=60), f"a worker hangs outside the simulation, after {self.where}"
@@ -79,7 +79,7 @@ class Thread:
             raise self._error
 
     def stop(self, where: str) -> None:
-        """Stop here until the test lets the worker go on. Called in the worker's thread."""
+        """Stop here until the test steps the worker again. Called in the worker's thread."""
         self._check()  # a `finally` block of the ending thread must not stop again
         self.where = where
         self._stopped.release()
@@ -113,7 +113,7 @@ class Thread:
         self._stopped.release()
 
 
-def _taken_lock() -> threading.Lock:
+def _acquired_lock() -> threading.Lock:
     lock = threading.Lock()
     lock.acquire()
     return lock
@@ -128,8 +128,8 @@ def current() -> Thread | None:
     return thread
 
 
-def _noted(path: str) -> JournalFile:
-    """Return a file whose descriptor a death closes from outside."""
+def _recorded_file(path: str) -> JournalFile:
+    """Return a file that is closed when its worker crashes."""
     file = JournalFile(path)
     thread = current()
     if thread is not None:
@@ -172,13 +172,13 @@ def _guarded(function: Callable[..., T]) -> Callable[..., T]:
 def stepped() -> Generator[None, None, None]:
     """Make every simulated worker stop, inside, before each step."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.object(share_journal, "journal_file", _noted))
+        stack.enter_context(mock.patch.object(share_journal, "journal_file", _recorded_file))
         for cls in STEPPED:
             for name in steps_of(cls):
                 stack.enter_context(mock.patch.object(cls, name, _stopping(getattr(cls, name))))
         # The engine's only file access beside these classes.
         stack.enter_context(mock.patch.object(files, "share_keys", _stopping(files.share_keys)))
-        for module, functions in _TOUCHING:
+        for module, functions in _FILE_FUNCTIONS:
             for name in functions:
                 stack.enter_context(mock.patch.object(module, name, _guarded(getattr(module, name))))
         yield

@@ -1,4 +1,4 @@
-"""Values for the README's two tables of types, by what the table says."""
+"""Values for the README's two tables of types, by the text of each row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVar
 
 import attrs
-import numpy as np  # here, since pytester forgets what a test imports, and numpy cannot be loaded twice
+import numpy as np  # here: pytester unloads the modules that a test imports, and numpy cannot be loaded twice
 import pydantic
 from codec_cases import BERLIN, NAN, Admin, Excluded, MyStr, User, cyclic, generate, nested
 from pydantic import BaseModel, Field, RootModel, SecretStr

@@ -1,4 +1,4 @@
-"""Every public exception crosses process borders whole, and says which fixture."""
+"""Every public exception can be sent to another process, and names its fixture."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALL = [*ERRORS, (LockTimeoutError("'clone'", "reason"), WaitTimeoutError)]
 
 @pytest.mark.parametrize("error", [error for error, _ in ALL], ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_comes_back_from_a_pickle_with_its_attributes(error: SharedFixtureError, protocol: int) -> None:
+def test_error_survives_pickling_with_its_attributes(error: SharedFixtureError, protocol: int) -> None:
     back = pickle.loads(pickle.dumps(error, protocol))
     assert type(back) is type(error)
     assert vars(back) == vars(error)
@@ -46,18 +46,18 @@ def test_comes_back_from_a_pickle_with_its_attributes(error: SharedFixtureError,
 
 
 @pytest.mark.parametrize(("error", "builtin"), ALL, ids=lambda value: getattr(value, "__name__", ""))
-def test_is_of_the_closest_builtin_kind(error: SharedFixtureError, builtin: type[Exception]) -> None:
+def test_error_extends_the_closest_builtin(error: SharedFixtureError, builtin: type[Exception]) -> None:
     assert isinstance(error, builtin)
     assert isinstance(error, SharedFixtureError)
 
 
 @pytest.mark.parametrize("error", [error for error, _ in ERRORS], ids=lambda error: type(error).__name__)
-def test_says_which_fixture_and_why(error: SharedFixtureError) -> None:
+def test_error_names_the_fixture_and_the_reason(error: SharedFixtureError) -> None:
     assert str(error) == f"shared fixture {FIXTURE}: reason"
     assert (error.fixture, error.reason) == (FIXTURE, "reason")
 
 
-def test_error_of_a_named_lock_says_which_lock() -> None:
+def test_error_of_a_named_lock_names_the_lock() -> None:
     assert str(LockTimeoutError("'clone'", "reason")) == "shared lock 'clone': reason"
 
 
@@ -67,5 +67,5 @@ def test_attributes() -> None:
     assert (error.worker, error.type_name, error.traceback) == ("gw1", "app.Broken", "Traceback\n")
 
 
-def test_each_public_exception_is_tried() -> None:
+def test_each_public_exception_is_tested() -> None:
     assert {type(error).__name__ for error, _ in ALL} == set(errors.__all__)

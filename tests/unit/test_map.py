@@ -28,7 +28,7 @@ def test_the_map_is_short() -> None:
     assert len(text.splitlines()) <= 150
 
 
-def test_the_house_stays_small() -> None:
+def test_the_package_stays_small() -> None:
     """At most 50 modules, at most nine to a package beside its `__init__`, none longer than 250 lines."""
     modules = list(SOURCE.rglob("*.py"))
     assert len(modules) <= 50

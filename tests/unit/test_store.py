@@ -1,4 +1,4 @@
-"""Stored values come back, files that are not whole are errors, and only their user can read them."""
+"""Stored values are read back unchanged, incomplete files are errors, and only their user can read them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY = "db-0123456789"
 
 
 class TmpPathFactory:
-    """As much of pytest's as a store needs."""
+    """The part of pytest's factory that a store uses."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
@@ -192,7 +192,7 @@ def test_workers_and_their_controller_use_one_directory(tmp_path: Path) -> None:
     assert FileStore().read(KEY, {"tmp_path_factory": TmpPathFactory(tmp_path)}) == "value"
 
 
-def test_lock_lets_one_in_at_a_time(values: dict[str, Any]) -> None:
+def test_lock_admits_one_holder_at_a_time(values: dict[str, Any]) -> None:
     with FileStore().lock(KEY, values):
         other = files.new_lock(file_of(values).with_name(f"{KEY}.lock"))
         assert not files.wait_lock(other, 0)
@@ -200,7 +200,7 @@ def test_lock_lets_one_in_at_a_time(values: dict[str, Any]) -> None:
     other.release()
 
 
-# -- the kind of data that a store holds: its own `holds`, its base's, or objects if it reads and writes in its own way
+# -- the kind of data that a store holds: by its own `holds`, by its base, or objects if it overrides read and write
 
 
 class NoBase:
@@ -228,19 +228,19 @@ class OwnFixtures(FileStore):
     fixtures = ["database"]  # noqa: RUF012 - as users write it
 
 
-class SaysText(OwnForm):
+class DeclaresText(OwnForm):
     holds = "text"
 
 
-class SaysTextOfItself:
+class DeclaresTextInInit:
     def __init__(self) -> None:
         self.holds = "text"
 
 
 CASES = [
     *((NoBase, "objects"), (OverTheMixin, "objects"), (OwnForm, "objects"), (OwnFormOverJson, "objects")),
-    *((OwnFormInherited, "objects"), (OwnWrite, "json"), (OwnFixtures, "text"), (SaysText, "text")),
-    *((SaysTextOfItself, "text"), (FileStore, "text"), (JsonStore, "json"), (PickleStore, "objects")),
+    *((OwnFormInherited, "objects"), (OwnWrite, "json"), (OwnFixtures, "text"), (DeclaresText, "text")),
+    *((DeclaresTextInInit, "text"), (FileStore, "text"), (JsonStore, "json"), (PickleStore, "objects")),
 ]
 
 

@@ -13,7 +13,7 @@ import gc
 import json
 import warnings
 from collections.abc import Callable, Generator, Hashable
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -23,9 +23,6 @@ from pytest_shared_session_scope._codec.parts import HOLDS_ITSELF, Difference, h
 from pytest_shared_session_scope._codec.type_hints import has_user_serializer
 from pytest_shared_session_scope.errors import AnnotationError, CodecError
 from pytest_shared_session_scope.store import Holds
-
-if TYPE_CHECKING:
-    from pytest_shared_session_scope._codec.diagnostics import Explainer
 
 __tracebackhide__ = True  # pytest shows users their own frames
 
@@ -106,7 +103,7 @@ class TypedCodec:
     @functools.cached_property
     def extended(self) -> _Encoding | None:
         """The extended encoding, built when first needed, or None if pydantic has no adapter for it."""
-        from pytest_shared_session_scope._codec.extended import extended_type  # 24 ms that few values need
+        from pytest_shared_session_scope._codec.extended_encoding import extended_type  # 24 ms that few values need
 
         try:
             with warnings.catch_warnings():

@@ -1,6 +1,6 @@
 """The section about shared fixtures at the end of a run, and lines in the middle of it, on pytest's terminal.
 
-The only module of this package that knows pytest.
+The only module of `_reporting` that knows pytest.
 """
 
 from __future__ import annotations

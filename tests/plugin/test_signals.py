@@ -154,3 +154,42 @@ def test_interrupt_while_a_dependent_share_is_released(suite: Suite) -> None:
     )
     assert suite.run().ret == pytest.ExitCode.INTERRUPTED
     assert suite.events == [["master", "cleanup", "client"], ["master", "cleanup", "server"]]
+
+
+def test_share_whose_wait_was_interrupted_is_taken_over(suite: Suite) -> None:
+    """pytest refuses to set a fixture up again whose setup was interrupted, unless its finalizers have run."""
+    suite.write(
+        conftest="""
+        @shared_session_scope_fixture
+        def db() -> SharedGenerator[str]:
+            value = yield None
+            if value is None:
+                Path("begun").touch()
+                wait_for("interrupted")
+                value = "postgres"
+            if (yield value) is CleanupToken.LAST:
+                log("cleanup")
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_keyboard_interrupt():
+            Path("interrupted").touch()
+        """,
+        test_a="""
+        def test_a(db):
+            os.kill(os.getpid(), 9)
+        """,
+        test_b="""
+        import signal, threading
+
+        @pytest.fixture(scope="session")
+        def second():
+            wait_for("begun")
+            threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+        def test_b(second, db): pass
+        """,
+    )
+    result = suite.run("--dist", "loadfile", "--max-worker-restart=0", workers=2)
+    print(result.stdout.str())
+    assert suite.words("cleanup") == [["cleanup"]]
+    assert "AssertionError" not in result.stdout.str()

@@ -76,7 +76,23 @@ def value_of(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, An
     call = definition.take_request()
     if call is None or WORKER not in call[1].config.stash:
         raise DefinitionError(definition.described, _PLUGIN_IS_MISSING)
-    fixturedef, request = call
+    try:
+        return _value_of(definition, *call, args, kwargs)
+    except (KeyboardInterrupt, SystemExit):
+        # pytest 9.2 refuses to set a fixture up again, which a take-over may have to do, if an interrupt ended its setup.
+        fixturedef, request = call
+        fixturedef.cached_result = (None, None, None)
+        fixturedef.finish(request)  # type: ignore[arg-type] # pytest's hooks hand it on as its base class
+        raise
+
+
+def _value_of(
+    definition: Definition,
+    fixturedef: pytest.FixtureDef[Any],
+    request: pytest.FixtureRequest,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
     shares = shares_of(request.config.stash[WORKER])
     identity = identify(request, fixturedef, shares.item, definition.function, bound=bool(args), run=shares.worker.run)
     shares.note_current(fixturedef, identity.key)
@@ -99,7 +115,6 @@ def _share(
     identity: Identity,
     kwargs: dict[str, Any],
 ) -> Share:
-    """Return the description of the share for the engine."""
     item = shares.item
     fixture = describe(definition.function, identity.fixture_name, request.config.rootpath)
     options = definition.options
@@ -177,9 +192,6 @@ def _check_yielded(share: Share, yielded: object, sent: object, worker: str) -> 
             f"it yielded another value in worker {worker} than it was sent: {formatting.change(difference)}; yield the "
             f"value that the first yield returned, and use parse= to make something of it in each worker",
         )
-
-
-# --- a setup that raised, as the other workers see it -----------------------------------------------------
 
 
 def describe_failure(error: BaseException) -> Failure:

@@ -1,4 +1,4 @@
-"""The guard alone: what it takes for the same, what it does not, and where it says the difference is."""
+"""The comparison of a value with its copy: which differences it finds, and at which paths."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import sys
 import threading
 import uuid
 import zoneinfo
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ from pydantic import BaseModel, ConfigDict, HttpUrl, PostgresDsn, SecretStr, Typ
 from pytest_shared_session_scope._codec.compare import difference
 from pytest_shared_session_scope._codec.formatting import path_of, shown
 from pytest_shared_session_scope._codec.parts import ABSENT, Difference, Step
-from pytest_shared_session_scope._codec.scalars import are_written_alike
+from pytest_shared_session_scope._codec.scalars import are_alike, are_written_alike
 
 NAN = float("nan")
 UTC_OF_PYDANTIC = TypeAdapter(dt.datetime).validate_json('"2024-05-06T07:08:09.123456Z"')
@@ -390,6 +391,55 @@ def test_agrees_with_the_fingerprint_about_all_pairs() -> None:
         if (print_a == print_b) is not ((found := difference(a, b)) is None or found.found == "incomparable")
     ]
     assert not wrong
+
+
+def test_comparing_many_at_once_agrees_with_the_fingerprint() -> None:
+    prints = []
+    for case in CASES:
+        value = case.make()
+        try:
+            prints.append((value, copy.deepcopy(value), fingerprint(value)))
+        except (TypeError, RecursionError):
+            continue
+    assert not [
+        (a, b) for a, same, one in prints for b, _, other in prints if one != other and are_alike([a, a], [same, b])
+    ]
+    assert sum(are_alike([a, a], [same, same]) for a, same, _ in prints) > len(prints) * 0.8
+
+
+ROWS: list[Callable[[int], Any]] = [
+    lambda i: (i, MOMENT + dt.timedelta(i)),
+    lambda i: [MOMENT + dt.timedelta(i)] * (i % 3),
+    lambda i: {"a": i, "b": uuid.UUID(int=i)},
+    lambda i: {str(i): uuid.UUID(int=i), "b": uuid.UUID(int=i)},
+    lambda i: {i: uuid.UUID(int=i)},
+    lambda i: {str(i), "b", "c"},
+    lambda i: User(id=i),
+    Key,
+    lambda i: None if i % 2 else decimal.Decimal(i),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[str(place) for place in range(len(ROWS))])
+@pytest.mark.parametrize("other", [uuid.UUID(int=5), "another"], ids=["other row", "other type"])
+def test_columns_tell_rows_apart(row: Callable[[int], Any], other: Any) -> None:
+    """Without a path, which the walk finds afterwards."""
+    value, copied = [row(i) for i in range(20)], [row(i) for i in range(20)]
+    assert are_alike(value, copied)
+    for place in (0, 19):
+        changed = [*copied]
+        changed[place] = row(8) if isinstance(other, uuid.UUID) else other
+        assert not are_alike(value, changed)
+        found = difference(value, changed)
+        assert found is not None
+        assert path_of(found.steps).startswith(f"$[{place}]")
+
+
+def test_a_part_that_is_compared_in_columns_may_be_unset_or_vast() -> None:
+    assert not are_alike([SlottedData(1), SlottedData(2)], [SlottedData(1), SlottedData(2)])
+    vast = [[uuid.UUID(int=1)] * 60_000] * 2
+    assert not are_alike(vast, [[*row] for row in vast])
+    assert difference(vast, [[uuid.UUID(int=1)] * 60_000 for _ in vast]) is None
 
 
 def test_keeps_both_values_and_the_owners() -> None:

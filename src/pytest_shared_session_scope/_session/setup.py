@@ -79,7 +79,7 @@ def value_of(definition: Definition, args: tuple[Any, ...], kwargs: dict[str, An
     try:
         return _value_of(definition, *call, args, kwargs)
     except (KeyboardInterrupt, SystemExit):
-        # pytest 9.2 refuses to set a fixture up again, which a take-over may have to do, if an interrupt ended its setup.
+        # A take-over may have to set the fixture up again, which pytest 9.2 refuses after an interrupted setup.
         fixturedef, request = call
         fixturedef.cached_result = (None, None, None)
         fixturedef.finish(request)  # type: ignore[arg-type] # pytest's hooks hand it on as its base class

@@ -57,7 +57,7 @@ def are_alike(before: list[Any], after: list[Any], depth: int = 0) -> bool:
     User(id=2, name="b")]` becomes `[{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]` and, if a name were something that
     `pickle` has no C code for, `["id", "name", "id", "name"]`, `[1, 2]` and the list of names.
     """
-    if are_written_alike(before, after):
+    if all(map(operator.is_, before, after)) or are_written_alike(before, after):
         return True
     classes, copied = list(map(type, before)), list(map(type, after))
     if depth > DEEP or not all(map(operator.is_, classes, copied)):

@@ -277,7 +277,7 @@ def test_a_plan_survives_its_file() -> None:
 
 
 def test_a_death_before_the_first_line_of_a_setup_may_be_reported() -> None:
-    line = "not cleaned up: shared fixture 't' (x.py:1): worker gw1 died at 12:00:00 in a while it set it up, asked for by a"
+    line = "not cleaned up: shared fixture 't' (x.py:1): worker gw1 crashed at 12:00:00 in a while setting it up for a"
     log = ["gw0 collected", "gw1 collected", "gw1 die", "gw0 finished"]
     assert rules(log, Outcome(reported=(line,))) == []
     assert rules(log, Outcome(reported=(line.replace("gw1", "gw0"),))) == ["reported wrongly"]

@@ -435,7 +435,7 @@ def test_output_of_workers_on_the_terminal_is_left_alone(suite: Suite) -> None:
         def db() -> int:
             for step in range(8):
                 time.sleep(1)
-                sys.stderr.write(f"step {step}\n")  # in one piece, as the controller writes there, too
+                sys.stderr.write(f"step {step}\\n")  # in one piece, as the controller writes there, too
             return 1
         """,
         test_it=SLOW_TEST,
